@@ -1,0 +1,58 @@
+"""wildrobot: from a small legged robot's model to a policy that walks on its servos.
+
+The public Python API; the command line is a thin user of it. Names are imported when first
+used, so that `import wildrobot_cli` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from wildrobot_cli.config.schema import Config, EnvConfig
+    from wildrobot_cli.env.environment import WildRobotEnv
+    from wildrobot_cli.env.wrappers import wrap_for_training
+    from wildrobot_cli.errors import WildRobotError
+    from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
+    from wildrobot_cli.robot import Robot, load_robot
+    from wildrobot_cli.training.trainer import Progress, TrainingResult, train
+
+_HOMES = {
+    "Config": "config.schema",
+    "EnvConfig": "config.schema",
+    "Evaluation": "evaluation.evaluate",
+    "Progress": "training.trainer",
+    "Robot": "robot",
+    "TrainingResult": "training.trainer",
+    "WildRobotEnv": "env.environment",
+    "WildRobotError": "errors",
+    "evaluate": "evaluation.evaluate",
+    "load_robot": "robot",
+    "train": "training.trainer",
+    "wrap_for_training": "env.wrappers",
+}
+
+__all__ = [  # noqa: F822  (resolved by __getattr__)
+    "Config",
+    "EnvConfig",
+    "Evaluation",
+    "Progress",
+    "Robot",
+    "TrainingResult",
+    "WildRobotEnv",
+    "WildRobotError",
+    "evaluate",
+    "load_robot",
+    "train",
+    "wrap_for_training",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Import a public name when it is first used."""
+    if name in _HOMES:
+        return getattr(import_module(f"wildrobot_cli.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'wildrobot_cli' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

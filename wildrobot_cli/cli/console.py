@@ -1,0 +1,47 @@
+"""Shared pieces of the command line's output: console, tables, JSON files."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from wildrobot_cli.errors import EnvironmentUnavailable
+
+console = Console(highlight=False)
+"""Where results go. Piped, it writes plain text without control codes."""
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people: `48 s`, `4 min 10 s`, `2 h 5 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
+    """Write results for machines, whole or not at all; nothing when `path` is None."""
+    if path is None:
+        return
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
+
+
+def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a table; the first column is text, the others are figures."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)

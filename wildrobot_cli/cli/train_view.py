@@ -1,0 +1,111 @@
+"""What `wildrobot train` shows: live progress in a terminal, plain lines in a pipe."""
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from wildrobot_cli.cli.console import console, duration, write_json
+from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
+from wildrobot_cli.config.schema import Config
+
+LINE_EVERY = 10.0
+"""Time between two progress lines in a pipe [s]."""
+
+
+class TrainDisplay:
+    """Shows where a training stands."""
+
+    def __init__(self, control_period: float) -> None:
+        """Take the control period [s], to turn episode lengths into seconds."""
+        self._period = control_period
+        self._live: Live | None = None
+        self._last_line = -math.inf
+
+    def update(self, progress: "Progress") -> None:  # type: ignore[name-defined]  # noqa: F821
+        """Show an iteration's progress."""
+        if console.is_terminal:
+            if self._live is None:
+                self._live = Live(console=console, refresh_per_second=8)
+                self._live.start()
+            self._live.update(self._panel(progress))
+            return
+        now = time.monotonic()
+        if now - self._last_line >= LINE_EVERY or progress.env_steps >= progress.total_steps:
+            self._last_line = now
+            cells = [f"{name} {value}" for name, value in self._cells(progress).items()]
+            console.print("  ".join(cells), soft_wrap=True)
+
+    def close(self) -> None:
+        """Leave the last state on the screen."""
+        if self._live is not None:
+            self._live.stop()
+            self._live = None
+
+    def _cells(self, progress: "Progress") -> Mapping[str, str]:  # type: ignore[name-defined]  # noqa: F821
+        metrics = progress.metrics
+        length = metrics["episode/length"] * self._period
+        return {
+            "steps": f"{progress.env_steps:,}/{progress.total_steps:,}",
+            "steps/s": f"{progress.steps_per_s:,.0f}",
+            "reward": f"{metrics['episode/reward'] / self._period:.2f}/s",
+            "episode": "-" if math.isnan(length) else f"{length:.1f} s",
+            "velocity error": f"{metrics['velocity_error']:.3f} m/s",
+            "left": duration(progress.seconds_left),
+        }
+
+    def _panel(self, progress: "Progress") -> Table:  # type: ignore[name-defined]  # noqa: F821
+        grid = Table.grid(padding=(0, 2))
+        cells = self._cells(progress)
+        grid.add_row(*(f"[dim]{name}[/dim]" for name in cells))
+        grid.add_row(*cells.values())
+        outer = Table.grid()
+        outer.add_row(ProgressBar(progress.total_steps, progress.env_steps, width=70))
+        outer.add_row(grid)
+        return outer
+
+
+def run_training(
+    config: Config,
+    runs: Path,
+    name: str | None,
+    max_minutes: float | None,
+    verify: bool,
+    json: Path | None,
+) -> None:
+    """Train, evaluate, print the results and the next command to type."""
+    console.print(f"[bold]training[/bold] {config.env.robot}: building the environment")
+    from wildrobot_cli.commands import train as command
+
+    display, measuring = TrainDisplay(config.env.control_period), EvalDisplay()
+
+    def on_evaluation(scenario: str, share: float) -> None:
+        display.close()
+        measuring.update(scenario, share)
+
+    callbacks = command.Callbacks(display.update, on_evaluation)
+    try:
+        if verify:
+            result, evaluation = command.verify(config, callbacks)
+        else:
+            result, evaluation = command.train_and_evaluate(
+                config, runs, name, max_minutes, callbacks
+            )
+    finally:
+        display.close()
+        measuring.close()
+    console.print(
+        f"{result.env_steps:,} steps in {duration(result.train_s)} "
+        f"({result.env_steps_per_s:,.0f} steps/s; compiling {duration(result.compile_s)}; "
+        f"{duration(result.wall_s)} in all) on {result.engine}, {result.device}"
+    )
+    show_evaluation(evaluation)
+    if verify:
+        console.print("verified: it trains, saves and measures here; nothing was kept")
+    else:
+        console.print(f"saved in {result.run}; measure it again:\n  wildrobot eval {result.run}")
+    write_json(json, {**result.__dict__, "eval": evaluation.scenarios})

@@ -1,0 +1,60 @@
+"""From command-line options to a configuration, and JAX as the commands want it."""
+
+import hashlib
+import os
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+from wildrobot_cli.config.schema import Config
+
+COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
+
+
+def load_config(
+    name_or_path: str | Path,
+    overrides: Iterable[str] = (),
+    *,
+    seed: int | None = None,
+    engine: str | None = None,
+    impl: str | None = None,
+    num_envs: int | None = None,
+    steps: int | None = None,
+) -> Config:
+    """Load a configuration; options are overrides that come after the `--set` ones.
+
+    Raises:
+        ConfigError: naming the file, the key path, what was expected and what was found.
+    """
+    options = {"seed": seed, "env.engine": engine, "env.mjx.impl": impl, "ppo.steps": steps}
+    named = [f"{key}={value}" for key, value in options.items() if value is not None]
+    config = Config.from_file(name_or_path, (*overrides, *named))
+    if num_envs is None:
+        return config
+    from wildrobot_cli.physics.factory import resolve_engine
+
+    key = f"ppo.{resolve_engine(config.env.engine)}.num_envs"
+    return Config.from_file(name_or_path, (*overrides, *named, f"{key}={num_envs}"))
+
+
+def prepare_jax() -> None:
+    """Turn on JAX's persistent compilation cache; to be called before JAX is imported.
+
+    Programs compiled for one processor do not run on another: each kind has its own folder.
+    """
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    os.environ.setdefault(COMPILE_CACHE, str(home / "wildrobot" / f"jax-{_processor()}"))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+    # XLA warns at each cached program that two of its tuning hints are not features of the CPU.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def _processor() -> str:
+    """A short name for the kind of processor: a digest of its model and features."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    kind = sorted({line for line in lines if line.startswith(("model name", "flags"))})
+    text = "\n".join(kind or [platform.processor() or platform.machine()])
+    return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,26 @@
+"""Velocity commands: drawn once an episode, held for a while each."""
+
+import math
+
+import jax
+import jax.numpy as jnp
+
+from wildrobot_cli.config.schema import CommandConfig
+
+
+def draw_schedule(rng: jax.Array, config: CommandConfig, episode_length: float) -> jax.Array:
+    """Draw an episode's commands, one for each `hold` seconds [m/s, m/s, rad/s]. Shape (k, 3)."""
+    count = math.ceil(episode_length / config.hold)
+    key_value, key_zero = jax.random.split(rng)
+    limits = jnp.asarray([config.forward, config.lateral, config.yaw_rate], jnp.result_type(float))
+    unit = jax.random.uniform(key_value, (count, 3), dtype=limits.dtype)
+    values = limits[:, 0] + unit * (limits[:, 1] - limits[:, 0])
+    stand = jax.random.bernoulli(key_zero, config.zero_probability, (count, 1))
+    return jnp.where(stand, 0.0, values)
+
+
+def command_at(schedule: jax.Array, time: jax.Array, hold: float) -> jax.Array:
+    """The command in force at `time` seconds into the episode. Shape (3,)."""
+    # A quarter of a millisecond of slack, so that sums of float32 time steps do not come late.
+    index = jnp.floor((time + 2.5e-4) / hold).astype(jnp.int32)
+    return schedule[jnp.minimum(index, schedule.shape[0] - 1)]

@@ -1,0 +1,240 @@
+"""The walking environment: a `brax.envs.Env` over any engine, for any robot."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from brax.envs.base import Env, State
+from flax import struct
+
+from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.env import privileged, rewards, terminations
+from wildrobot_cli.env.commands import command_at, draw_schedule
+from wildrobot_cli.env.context import StepContext, Task, read_context
+from wildrobot_cli.env.gait import TURN, advance
+from wildrobot_cli.env.randomization import draw_params
+from wildrobot_cli.env.terms import bind, check_names
+from wildrobot_cli.physics.factory import make_engine
+from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
+from wildrobot_cli.robot import load_robot
+from wildrobot_cli.runtime import observations
+from wildrobot_cli.runtime.rotations import up_vector, wrap_angle, yaw
+
+POLICY_KEY = "state"
+VALUE_KEY = "privileged_state"
+
+
+@struct.dataclass
+class Episode:
+    """Everything that an episode's future depends on, beside the noise still to be drawn."""
+
+    physics: PhysicsState
+    """The simulation."""
+    params: Params
+    """This episode's model fields."""
+    schedule: jax.Array
+    """Commands, one for each `hold` seconds [m/s, m/s, rad/s]. Shape (k, 3)."""
+    command: jax.Array
+    """The command in force [m/s, m/s, rad/s]. Shape (3,)."""
+    heading_target: jax.Array
+    """Integral of the commanded turning rate [rad]. Shape ()."""
+    phase: jax.Array
+    """Phase of the left foot [rad]. Shape ()."""
+    action: jax.Array
+    """The last action taken. Shape (n,)."""
+    last_action: jax.Array
+    """The one before it. Shape (n,)."""
+    encoders: jax.Array
+    """Joint angles as the encoders last gave them [rad]. Shape (n,)."""
+
+
+class WildRobotEnv(Env):
+    """Follow velocity commands on two legs; actions are joint targets around the home pose.
+
+    `reset` and `step` are for one simulation; batch them with `jax.vmap` or
+    `wildrobot_cli.env.wrappers.wrap_for_training`.
+    """
+
+    def __init__(self, config: EnvConfig, engine: Engine | None = None) -> None:
+        """Build the environment, on the configured engine unless one is given.
+
+        Raises:
+            ConfigError: a term, its parameters, or the robot do not fit.
+            EnvironmentUnavailable: the engine does not run here.
+        """
+        self.config = config
+        self.robot = load_robot(config.robot)
+        self.engine = engine or make_engine(self.robot, config)
+        self._rewards = bind(rewards.TERMS, config.rewards, "env.rewards", self.robot)
+        self._terminations = bind(
+            terminations.TERMS, config.terminations, "env.terminations", self.robot
+        )
+        self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
+        check_names(observations.TERMS, config.observations, "env.observations")
+        self._scales = {name: term.scale for name, term in config.observations.items()}
+
+    @property
+    def dt(self) -> float:
+        """The control period [s]."""
+        return self.config.control_period
+
+    @property
+    def action_size(self) -> int:
+        """Number of joints."""
+        return len(self.robot.joint_names)
+
+    @property
+    def observation_size(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the policy's and the value function's observations."""
+        state = jax.eval_shape(self.reset, jax.random.PRNGKey(0))
+        return {key: value.shape for key, value in state.obs.items()}
+
+    @property
+    def backend(self) -> str:
+        """Name of the physics engine."""
+        return self.engine.name
+
+    def reset(self, rng: jax.Array) -> State:
+        """Start an episode: the home pose with noise, a command schedule, a random phase."""
+        keys = jax.random.split(rng, 6)
+        params = draw_params(keys[0], self.config.randomization, self.robot.model)
+        physics = self._start(params, keys[1])
+        idle = jnp.zeros_like(physics.actuator_force)
+        schedule = draw_schedule(keys[2], self.config.commands, self.config.episode_length)
+        episode = Episode(
+            physics=physics,
+            params=params,
+            schedule=schedule,
+            command=schedule[0],
+            heading_target=yaw(physics.qpos[3:7], jnp),
+            phase=jax.random.uniform(keys[3], dtype=physics.time.dtype) * TURN,
+            action=idle,
+            last_action=idle,
+            encoders=self._read_encoders(physics),
+        )
+        context = self.context(episode)
+        zero = jnp.zeros_like(physics.time)
+        obs = self._observe(episode, episode.encoders, context, keys[4])
+        metrics = dict.fromkeys(self._metric_names(), zero)
+        return State(episode, obs, zero, zero, metrics, {"rng": keys[5]})
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """Advance one control period: act, judge, reward, ask anew, observe."""
+        before: Episode = state.pipeline_state
+        rng, key = jax.random.split(state.info["rng"])
+        episode = self._act(before, jnp.clip(action, -1.0, 1.0))
+        context = self.context(episode)
+        failed = self._failed(context) | ~episode.physics.ok
+        terms = self._reward_terms(context)
+        reward = jnp.maximum(sum(terms.values()), 0.0)
+        reward = reward - self.config.fall_penalty * failed
+        speed_error = jnp.linalg.norm(context.command[:2] - context.velocity)
+        metrics = {f"reward/{name}": value for name, value in terms.items()}
+        metrics |= {"velocity_error": speed_error, "fall": failed.astype(reward.dtype)}
+        episode = self._next_command(episode)
+        return state.replace(
+            pipeline_state=episode,
+            obs=self._observe(episode, before.encoders, context, key),
+            reward=reward,
+            done=failed.astype(reward.dtype),
+            metrics=metrics,
+            info={**state.info, "rng": rng},
+        )
+
+    def context(self, episode: Episode) -> StepContext:
+        """Read an episode's present state in plain terms."""
+        damping = episode.params.get("dof_damping", self.robot.model.dof_damping)
+        task = Task(
+            command=episode.command,
+            heading_target=episode.heading_target,
+            phase=episode.phase,
+            action=episode.action,
+            last_action=episode.last_action,
+            damping=jnp.asarray(damping, episode.phase.dtype)[self.robot.qvel_ids],
+            swing_fraction=self.config.gait.swing_fraction,
+        )
+        return read_context(self.robot, episode.physics, task)
+
+    def _start(self, params: Params, rng: jax.Array) -> PhysicsState:
+        """Put the robot into the home pose with noise, at its servos' home targets."""
+        robot, noise = self.robot, self.config.resets
+        draw = partial(jax.random.uniform, dtype=jnp.result_type(float), minval=-1.0)
+        key_position, key_velocity = jax.random.split(rng)
+        offsets = noise.joint_noise * draw(key_position, (self.action_size,))
+        home = jnp.asarray(robot.home_qpos, offsets.dtype)
+        angles = jnp.clip(home[robot.qpos_ids] + offsets, robot.lower, robot.upper)
+        qvel = noise.velocity_noise * draw(key_velocity, (robot.model.nv,))
+        ctrl = jnp.asarray(robot.home_ctrl, offsets.dtype)
+        return self.engine.init(params, home.at[robot.qpos_ids].set(angles), qvel, ctrl)
+
+    def _act(self, before: Episode, action: jax.Array) -> Episode:
+        """Step physics with an action; a failed simulation keeps its last good state."""
+        robot, config = self.robot, self.config
+        targets = jnp.clip(
+            robot.home_ctrl + config.action_scale * action, robot.lower, robot.upper
+        ).astype(action.dtype)
+        wrench = jnp.zeros(6, action.dtype)
+        after = self.engine.step(before.params, before.physics, targets, wrench)
+        kept = jax.tree.map(partial(jnp.where, after.ok), after, before.physics)
+        return before.replace(  # type: ignore[attr-defined]
+            physics=kept.replace(ok=after.ok),
+            heading_target=before.heading_target + before.command[2] * self.dt,
+            phase=advance(before.phase, config.gait.frequency, self.dt),
+            action=action,
+            last_action=before.action,
+            encoders=self._read_encoders(kept),
+        )
+
+    def _next_command(self, episode: Episode) -> Episode:
+        hold = self.config.commands.hold
+        command = command_at(episode.schedule, episode.physics.time, hold)
+        return episode.replace(command=command)  # type: ignore[attr-defined]
+
+    def _read_encoders(self, physics: PhysicsState) -> jax.Array:
+        angles = physics.qpos[self.robot.qpos_ids]
+        return observations.quantize(angles, self.robot.servo.encoder_resolution, jnp)
+
+    def _failed(self, context: StepContext) -> jax.Array:
+        verdicts = [term(context) for term in self._terminations.values()]
+        return jnp.stack(verdicts).any() if verdicts else jnp.zeros((), bool)
+
+    def _reward_terms(self, context: StepContext) -> dict[str, jax.Array]:
+        """Weighted terms, times the control period. Shapes ()."""
+        return {
+            name: term(context) * (self.config.rewards[name].weight * self.dt)
+            for name, term in self._rewards.items()
+        }
+
+    def _metric_names(self) -> list[str]:
+        return [*(f"reward/{name}" for name in self._rewards), "velocity_error", "fall"]
+
+    def _observe(
+        self, episode: Episode, last_encoders: jax.Array, context: StepContext, rng: jax.Array
+    ) -> dict[str, jax.Array]:
+        readings = self._read_sensors(episode, last_encoders, rng)
+        policy = observations.observe(self._scales, readings, jnp)
+        extra = [
+            term(context) * self.config.privileged[name].scale
+            for name, term in self._privileged.items()
+        ]
+        return {POLICY_KEY: policy, VALUE_KEY: jnp.concatenate([policy, *extra])}
+
+    def _read_sensors(
+        self, episode: Episode, last_encoders: jax.Array, rng: jax.Array
+    ) -> observations.Readings:
+        """What the robot's own sensors say of a state, faults included."""
+        robot, faults, physics = self.robot, self.config.sensors, episode.physics
+        imu = physics.sensordata[robot.imu.orientation]
+        noise = jax.random.normal(rng, (2, 3), physics.qpos.dtype)
+        waist = 0.0 if robot.heading_joint is None else episode.encoders[robot.heading_joint]
+        heading = yaw(imu, jnp) - waist
+        return observations.Readings(
+            gyro=physics.sensordata[robot.imu.gyro] + faults.gyro_noise * noise[0],
+            up=up_vector(imu, jnp) + faults.tilt_noise * noise[1],
+            heading_error=wrap_angle(episode.heading_target - heading, jnp),
+            command=episode.command,
+            phase=episode.phase,
+            joint_positions=episode.encoders - robot.home_qpos[robot.qpos_ids],
+            joint_velocities=(episode.encoders - last_encoders) / self.dt,
+            last_action=episode.action,
+        )

@@ -1,0 +1,23 @@
+"""The phase clock: two feet, half a cycle apart."""
+
+import jax
+import jax.numpy as jnp
+
+TURN = 2 * jnp.pi
+
+
+def advance(phase: jax.Array, frequency: float, dt: float) -> jax.Array:
+    """Phase after `dt` seconds, wrapped to [0, 2 pi) [rad]. Shape () -> ()."""
+    return (phase + TURN * frequency * dt) % TURN
+
+
+def foot_phases(phase: jax.Array) -> jax.Array:
+    """Phases of the left and the right foot [rad]. Shape () -> (2,)."""
+    return jnp.stack([phase, (phase + jnp.pi) % TURN])
+
+
+def swing_height(phases: jax.Array, swing_fraction: float, height: float) -> jax.Array:
+    """Sole height that a phase asks for: a sin^2 arch in swing, then zero [m]. Shape (2,)."""
+    progress = phases / TURN / swing_fraction
+    arch = height * jnp.sin(jnp.pi * jnp.minimum(progress, 1.0)) ** 2
+    return jnp.where(progress < 1.0, arch, 0.0)

@@ -1,0 +1,96 @@
+"""Batching, episode ends and cheap resets for training, around Brax's own wrappers."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from brax.envs.base import Env, State, Wrapper
+from brax.envs.wrappers.training import EpisodeWrapper, VmapWrapper
+
+BANK_SIZE = 64
+"""Prepared start states."""
+REFRESH_COUNT = 8
+"""Start states made anew at a time."""
+REFRESH_EVERY = 10
+"""Control steps between two refreshes."""
+
+_BANK = "bank"
+
+
+class BankResetWrapper(Wrapper):
+    """Restart finished episodes from a bank of start states that is kept fresh.
+
+    A full reset for every environment at every step is waste; Brax's own wrapper restarts an
+    environment from its one first state forever. Here each restart draws from `BANK_SIZE`
+    states, of which `REFRESH_COUNT` are replaced by new resets every `REFRESH_EVERY` steps.
+    The bank travels in `state.info`, so that it is saved and restored with the state.
+    """
+
+    def reset(self, rng: jax.Array) -> State:
+        """Reset a batch; `rng` has one key for each environment. Shape (num_envs, 2)."""
+        state = self.env.reset(rng)
+        rows = jnp.arange(BANK_SIZE) % rng.shape[0]
+        bank = {
+            "starts": jax.tree.map(lambda leaf: leaf[rows], _start(state)),
+            "rng": jax.random.fold_in(rng[0], 1),
+            "tick": jnp.zeros((), jnp.int32),
+        }
+        return state.replace(info={**state.info, _BANK: bank})
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """Step a batch, and restart the episodes that ended."""
+        info = dict(state.info)
+        bank = self._refreshed(info.pop(_BANK))
+        info["steps"] = jnp.where(state.done, 0.0, info["steps"])
+        state = state.replace(done=jnp.zeros_like(state.done), info=info)
+        state = self.env.step(state, action)
+        key, key_choice = jax.random.split(bank["rng"])
+        choice = jax.random.randint(key_choice, state.done.shape, 0, BANK_SIZE)
+        fresh = jax.tree.map(lambda leaf: leaf[choice], bank["starts"])
+        episode, obs = jax.tree.map(
+            lambda new, old: _where(state.done, new, old), fresh, _start(state)
+        )
+        bank = {**bank, "rng": key, "tick": bank["tick"] + 1}
+        return state.replace(pipeline_state=episode, obs=obs, info={**state.info, _BANK: bank})
+
+    def _refreshed(self, bank: dict[str, Any]) -> dict[str, Any]:
+        """Replace the oldest start states when it is time to."""
+        due = bank["tick"] % REFRESH_EVERY == REFRESH_EVERY - 1
+        return jax.lax.cond(due, self._refresh, lambda unchanged: unchanged, bank)
+
+    def _refresh(self, bank: dict[str, Any]) -> dict[str, Any]:
+        key, key_reset = jax.random.split(bank["rng"])
+        fresh = _start(self.env.reset(jax.random.split(key_reset, REFRESH_COUNT)))
+        first = (bank["tick"] // REFRESH_EVERY * REFRESH_COUNT) % BANK_SIZE
+        starts = jax.tree.map(
+            lambda all_, new: jax.lax.dynamic_update_slice_in_dim(all_, new, first, axis=0),
+            bank["starts"],
+            fresh,
+        )
+        return {**bank, "starts": starts, "rng": key}
+
+
+def wrap_for_training(
+    env: Env,
+    episode_length: int,
+    action_repeat: int = 1,
+    randomization_fn: Callable[..., Any] | None = None,
+) -> Wrapper:
+    """Batch an environment, cut off long episodes, restart ended ones from a bank.
+
+    The signature is that of `brax.envs.training.wrap`, so that Brax's trainers take this
+    function as their `wrap_env_fn`.
+    """
+    if randomization_fn is not None:
+        raise ValueError("the environment draws its own model parameters; see env.randomization")
+    return BankResetWrapper(EpisodeWrapper(VmapWrapper(env), episode_length, action_repeat))
+
+
+def _start(state: State) -> tuple[Any, Any]:
+    """The part of a state that a restart replaces."""
+    return state.pipeline_state, state.obs
+
+
+def _where(done: jax.Array, new: jax.Array, old: jax.Array) -> jax.Array:
+    return jnp.where(done.reshape(done.shape + (1,) * (old.ndim - 1)).astype(bool), new, old)

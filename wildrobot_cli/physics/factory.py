@@ -1,0 +1,46 @@
+"""From a configuration's engine choice to an engine."""
+
+import copy
+
+import jax
+import mujoco
+
+from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig, SolverConfig
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.physics.protocol import Engine
+from wildrobot_cli.robot import Robot
+
+
+def resolve_engine(choice: EngineChoice) -> EngineName:
+    """Return the engine that `choice` means on this machine: `auto` is MuJoCo C on a CPU."""
+    if choice == "auto":
+        return "mjx" if jax.default_backend() == "gpu" else "mujoco"
+    return choice
+
+
+def make_engine(robot: Robot, config: EnvConfig) -> Engine:
+    """Build the configured engine for a robot.
+
+    Raises:
+        EnvironmentUnavailable: the engine does not run here.
+    """
+    name = resolve_engine(config.engine)
+    settings = config.mujoco if name == "mujoco" else config.mjx
+    model = engine_model(robot, config, settings)
+    if name == "mujoco":
+        from wildrobot_cli.physics.mujoco import MujocoEngine
+
+        return MujocoEngine(model, robot.root_body, config.substeps, config.mujoco.threads)
+    raise EnvironmentUnavailable(
+        "engine 'mjx' is not part of this release yet; use --engine mujoco"
+    )
+
+
+def engine_model(robot: Robot, config: EnvConfig, solver: SolverConfig) -> mujoco.MjModel:
+    """Return a copy of the robot's model with the configured time step and solver."""
+    model = copy.copy(robot.model)
+    model.opt.timestep = config.control_period / config.substeps
+    model.opt.iterations = solver.iterations
+    model.opt.ls_iterations = solver.ls_iterations
+    model.opt.tolerance = solver.tolerance
+    return model

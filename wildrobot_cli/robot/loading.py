@@ -1,0 +1,186 @@
+"""From a robot's YAML and MJCF files to a `Robot`, or to a message that says what does not fit.
+
+Everything that can be read from the MJCF is: order, ranges, gains, limits, masses. The YAML names
+the parts, and adds what an MJCF cannot say about the servos.
+"""
+
+import hashlib
+from pathlib import Path
+
+import mujoco
+import numpy as np
+
+from wildrobot_cli.config.document import Document
+from wildrobot_cli.config.loader import find, read_yaml, validate
+from wildrobot_cli.config.resources import asset_dir
+from wildrobot_cli.errors import ConfigError, suggest
+from wildrobot_cli.robot.description import Feet, Foot, Imu, Robot
+from wildrobot_cli.robot.parts import Parts
+from wildrobot_cli.robot.schema import FootConfig, ImuConfig, RobotConfig
+
+_SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
+
+
+def load_robot(name_or_path: str | Path) -> Robot:
+    """Load a robot from its YAML file, by path, or by name among the packaged ones.
+
+    Raises:
+        ConfigError: naming the file, the key path, what was expected and what was found.
+    """
+    yaml_path, source = find(name_or_path, asset_dir(), "robot")
+    document = read_yaml(yaml_path, source)
+    config = validate(RobotConfig, document)
+    mjcf_path = yaml_path.parent / config.mjcf
+    model = _compile(mjcf_path, document)
+    parts = Parts(model, config.mjcf, document)
+    root = _root(parts, config.root)
+    joints = _joints(parts, config.joints)
+    key = parts.find("key", config.home, ("home",))
+    return Robot(
+        name=config.name,
+        mjcf_path=mjcf_path,
+        model=model,
+        joint_names=config.joints,
+        root_body=int(model.jnt_bodyid[root]),
+        root_qpos=_span(model.jnt_qposadr[root], 7),
+        root_qvel=_span(model.jnt_dofadr[root], 6),
+        qpos_ids=_fixed(model.jnt_qposadr[joints]),
+        qvel_ids=_fixed(model.jnt_dofadr[joints]),
+        lower=_fixed(model.jnt_range[joints, 0]),
+        upper=_fixed(model.jnt_range[joints, 1]),
+        kp=_fixed(model.actuator_gainprm[:, 0]),
+        torque_limit=_fixed(model.actuator_forcerange[:, 1]),
+        damping=_fixed(model.dof_damping[model.jnt_dofadr[joints]]),
+        home_qpos=_fixed(model.key_qpos[key]),
+        home_ctrl=_fixed(model.key_ctrl[key]),
+        mass=float(model.body_subtreemass[model.jnt_bodyid[root]]),
+        imu=_imu(parts, config.imu),
+        feet=Feet(_foot(parts, config.feet.left, "left"), _foot(parts, config.feet.right, "right")),
+        heading_joint=_heading_joint(parts, config),
+        groups={name: _group(parts, config, name) for name in config.groups},
+        servo=config.servo,
+        fingerprint=_fingerprint(mjcf_path, yaml_path),
+    )
+
+
+def _compile(path: Path, document: Document) -> mujoco.MjModel:
+    """Compile an MJCF for physics: without what is only there to look at."""
+    where = f"{document.locate(('mjcf',))}: mjcf"
+    if not path.is_file():
+        raise ConfigError(f"{where}: no such file: {path}")
+    try:
+        spec = mujoco.MjSpec.from_file(str(path))
+        spec.compiler.discardvisual = True
+        return spec.compile()
+    except (ValueError, mujoco.FatalError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{where}: {path} does not compile: {reason}") from None
+
+
+def _root(parts: Parts, name: str) -> int:
+    """Return the free joint of the root body."""
+    model = parts.model
+    body = parts.find("body", name, ("root",))
+    free = np.flatnonzero(model.jnt_type == mujoco.mjtJoint.mjJNT_FREE)
+    for joint in free:
+        if model.jnt_bodyid[joint] == body:
+            return int(joint)
+    hint = suggest(name, [model.body(model.jnt_bodyid[joint]).name for joint in free])
+    parts.fail(("root",), f"body '{name}' has no free joint in {parts.mjcf}{hint}")
+
+
+def _joints(parts: Parts, names: tuple[str, ...]) -> np.ndarray:
+    """Return the joints' indices in the model, having checked their ranges, order and servos."""
+    model = parts.model
+    joints = [parts.find("joint", name, ("joints", i)) for i, name in enumerate(names)]
+    for i, joint in enumerate(joints):
+        if model.jnt_type[joint] not in _SCALAR_JOINTS or not model.jnt_limited[joint]:
+            expected = "expected a hinge or slide joint with a range"
+            parts.fail(("joints", i), f"'{names[i]}' in {parts.mjcf}: {expected}")
+    driven = [_driven(parts, i) for i in range(model.nu)]
+    for i, (name, other) in enumerate(zip(names, driven, strict=False)):
+        if name != other:
+            problem = f"expected the order of the actuators in {parts.mjcf}, where actuator {i}"
+            parts.fail(("joints", i), f"{problem} drives '{other}', got '{name}'")
+    if len(names) != len(driven):
+        listed = ", ".join(sorted(set(names) ^ set(driven)))
+        parts.fail(
+            ("joints",),
+            f"expected one for each of the {len(driven)} actuators in {parts.mjcf}, "
+            f"got {len(names)}; the difference: {listed}",
+        )
+    return np.array(joints)
+
+
+def _driven(parts: Parts, actuator: int) -> str:
+    """Return the joint that an actuator drives, having checked that it is a position servo."""
+    model = parts.model
+    lowest, highest = model.actuator_forcerange[actuator]
+    is_servo = (
+        model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT
+        and model.actuator_gaintype[actuator] == mujoco.mjtGain.mjGAIN_FIXED
+        and model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_AFFINE
+        and -model.actuator_biasprm[actuator, 1] == model.actuator_gainprm[actuator, 0] > 0
+        and model.actuator_gear[actuator, 0] == 1
+    )
+    if not (is_servo and model.actuator_forcelimited[actuator] and highest == -lowest):
+        parts.fail(
+            ("joints",),
+            f"actuator '{model.actuator(actuator).name}' in {parts.mjcf}: expected a position "
+            "servo on a joint, with gear 1 and a forcerange that is the same both ways",
+        )
+    return str(model.joint(model.actuator_trnid[actuator, 0]).name)
+
+
+def _imu(parts: Parts, names: ImuConfig) -> Imu:
+    """Return the IMU's places in sensordata."""
+    return Imu(
+        gyro=parts.sensor("gyro", names.gyro, ("imu", "gyro")),
+        accelerometer=parts.sensor("accelerometer", names.accelerometer, ("imu", "accelerometer")),
+        orientation=parts.sensor("framequat", names.orientation, ("imu", "orientation")),
+    )
+
+
+def _foot(parts: Parts, names: FootConfig, side: str) -> Foot:
+    """Return a foot's places in sensordata, having checked that they belong to its site."""
+    path = ("feet", side)
+    site = parts.find("site", names.site, (*path, "site"))
+    return Foot(
+        position=parts.sensor("framepos", names.position, (*path, "position"), site),
+        velocity=parts.sensor("framelinvel", names.velocity, (*path, "velocity"), site),
+        up=parts.sensor("framezaxis", names.orientation, (*path, "orientation"), site),
+        switches=tuple(
+            parts.sensor("touch", name, (*path, "switches", i))
+            for i, name in enumerate(names.switches)
+        ),
+    )
+
+
+def _heading_joint(parts: Parts, config: RobotConfig) -> int | None:
+    """Return the heading joint's index among the joints."""
+    if config.heading_joint is None:
+        return None
+    return parts.index(config.joints, config.heading_joint, ("heading_joint",))
+
+
+def _group(parts: Parts, config: RobotConfig, name: str) -> np.ndarray:
+    """Return a group's indices among the joints."""
+    members = enumerate(config.groups[name])
+    return _fixed([parts.index(config.joints, j, ("groups", name, i)) for i, j in members])
+
+
+def _span(start: int, length: int) -> slice:
+    """Return `length` places from `start`."""
+    return slice(int(start), int(start) + int(length))
+
+
+def _fixed(values: np.ndarray | list[int]) -> np.ndarray:
+    """Return a read-only copy."""
+    array = np.array(values)
+    array.flags.writeable = False
+    return array
+
+
+def _fingerprint(*paths: Path) -> str:
+    """Return the SHA-256 over the files' bytes, in hexadecimal."""
+    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()

@@ -1,0 +1,1 @@
+"""What also runs on the robot: NumPy alone."""

@@ -1,0 +1,100 @@
+"""What the policy sees, written once for training and for the robot.
+
+Each term is one named reading; a term takes the readings and returns a vector. The
+environment calls these functions with `jax.numpy`, the runtime on a robot with `numpy`, so
+what trains and what runs cannot drift apart. This module needs numpy alone.
+"""
+
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any, NamedTuple
+
+Array = Any
+
+
+class Readings(NamedTuple):
+    """What a robot with `n` joints knows at one control step, from its own sensors and memory."""
+
+    gyro: Array
+    """Angular velocity in the IMU frame [rad/s]. Shape (3,)."""
+    up: Array
+    """World up in the IMU frame, unit length. Shape (3,)."""
+    heading_error: Array
+    """Commanded minus integrated heading of the root, in [-pi, pi) [rad]. Shape ()."""
+    command: Array
+    """Forward and leftward velocity [m/s], turning rate [rad/s]. Shape (3,)."""
+    phase: Array
+    """Phase of the left foot; the right foot is half a cycle later [rad]. Shape ()."""
+    joint_positions: Array
+    """Joint angles from the home pose, as the encoders give them [rad]. Shape (n,)."""
+    joint_velocities: Array
+    """Difference quotient of the encoder readings [rad/s]. Shape (n,)."""
+    last_action: Array
+    """The action of the previous control step. Shape (n,)."""
+
+
+def gyro(readings: Readings, xp: ModuleType) -> Array:
+    """Angular velocity, IMU frame [rad/s]. Shape (3,)."""
+    return readings.gyro
+
+
+def up_vector(readings: Readings, xp: ModuleType) -> Array:
+    """World up, IMU frame. Shape (3,)."""
+    return readings.up
+
+
+def heading_error(readings: Readings, xp: ModuleType) -> Array:
+    """Commanded minus integrated heading, in [-pi, pi) [rad]. Shape (1,)."""
+    return readings.heading_error[..., None]
+
+
+def command(readings: Readings, xp: ModuleType) -> Array:
+    """Commanded velocities [m/s, m/s, rad/s]. Shape (3,)."""
+    return readings.command
+
+
+def phase(readings: Readings, xp: ModuleType) -> Array:
+    """Cosine and sine of the left foot's phase; the right foot's are minus these. Shape (2,)."""
+    return xp.stack([xp.cos(readings.phase), xp.sin(readings.phase)], axis=-1)
+
+
+def joint_positions(readings: Readings, xp: ModuleType) -> Array:
+    """Joint angles from the home pose [rad]. Shape (n,)."""
+    return readings.joint_positions
+
+
+def joint_velocities(readings: Readings, xp: ModuleType) -> Array:
+    """Joint speeds from encoder differences [rad/s]. Shape (n,)."""
+    return readings.joint_velocities
+
+
+def last_action(readings: Readings, xp: ModuleType) -> Array:
+    """The previous action. Shape (n,)."""
+    return readings.last_action
+
+
+Term = Callable[[Readings, ModuleType], Array]
+
+TERMS: dict[str, Term] = {
+    f.__name__: f
+    for f in (
+        gyro,
+        up_vector,
+        heading_error,
+        command,
+        phase,
+        joint_positions,
+        joint_velocities,
+        last_action,
+    )
+}
+
+
+def observe(scales: Mapping[str, float], readings: Readings, xp: ModuleType) -> Array:
+    """Concatenate the named terms, each times its scale, in the mapping's order. Shape (d,)."""
+    return xp.concatenate([TERMS[name](readings, xp) * scale for name, scale in scales.items()], -1)
+
+
+def quantize(angles: Array, resolution: float, xp: ModuleType) -> Array:
+    """Round joint angles to the encoder's resolution [rad]. Shape (n,) -> (n,)."""
+    return xp.round(angles / resolution) * resolution

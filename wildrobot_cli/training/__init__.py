@@ -1,0 +1,1 @@
+"""Learning: the PPO loop, checkpoints and run folders."""

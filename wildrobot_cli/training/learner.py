@@ -1,0 +1,206 @@
+"""Proximal policy optimization, made of Brax's parts.
+
+One call of `Learner.iterate` is Brax's `training_step`: from the same seed, environment and
+hyperparameters it gives the same parameters as `brax.training.agents.ppo.train.train`. Unlike
+Brax's, the whole state of learning is one value, so that a run can be saved and continued.
+"""
+
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from brax.envs.base import State
+from brax.envs.base import Wrapper as BatchedEnv
+from brax.training import acting, types
+from brax.training.acme import running_statistics, specs
+from brax.training.agents.ppo import losses
+from brax.training.agents.ppo import networks as ppo_networks
+from flax import struct
+
+from wildrobot_cli.config.schema import BatchConfig, PPOConfig
+from wildrobot_cli.training.networks import make_networks
+
+Metrics = dict[str, jax.Array]
+_EXTRA_FIELDS = ("truncation", "steps")
+
+
+@struct.dataclass
+class TrainingState:
+    """Everything that the rest of a training depends on."""
+
+    params: losses.PPONetworkParams
+    """Policy and value networks."""
+    normalizer: running_statistics.RunningStatisticsState
+    """Running mean and variance of the observations."""
+    optimizer: optax.OptState
+    """Adam's moments and counters."""
+    env: State
+    """All environments."""
+    key: jax.Array
+    """Source of all later randomness."""
+    iteration: jax.Array
+    """Iterations done. Shape (), int32."""
+
+
+class Learner:
+    """PPO on a batched environment: `init` makes a state, `iterate` advances it."""
+
+    def __init__(
+        self, env: BatchedEnv, ppo: PPOConfig, batch: BatchConfig, iterations: int
+    ) -> None:
+        """Prepare to train `env` (already wrapped) for `iterations` iterations."""
+        self.env = env
+        self._ppo = ppo
+        self._batch = batch
+        self._networks = make_networks(env.observation_size, env.action_size, ppo, batch)
+        self._make_policy = ppo_networks.make_inference_fn(self._networks)
+        self._optimizer = make_optimizer(ppo, iterations * ppo.epochs * batch.num_minibatches)
+        self._loss = jax.value_and_grad(
+            partial(
+                losses.compute_ppo_loss,
+                ppo_network=self._networks,
+                entropy_cost=ppo.entropy,
+                discounting=ppo.discount,
+                reward_scaling=ppo.reward_scale,
+                gae_lambda=ppo.gae_lambda,
+                clipping_epsilon=ppo.clip,
+                vf_coefficient=ppo.value_weight,
+            ),
+            has_aux=True,
+        )
+        self.init = jax.jit(self._init)
+        self.iterate = jax.jit(self._iterate, donate_argnums=0)
+
+    @property
+    def steps_per_iteration(self) -> int:
+        """Control steps, over all environments, in one iteration."""
+        return self._batch.num_envs * self._batch.unroll_length
+
+    def _init(self, rng: jax.Array) -> TrainingState:
+        """Draw networks and start all environments. Keys are split as Brax's trainer does."""
+        global_key, local_key = jax.random.split(rng)
+        local_key, key_env, _ = jax.random.split(jax.random.fold_in(local_key, 0), 3)
+        key_policy, key_value = jax.random.split(global_key)
+        epoch_key, _ = jax.random.split(local_key)
+        env_state = self.env.reset(jax.random.split(key_env, self._batch.num_envs))
+        params = losses.PPONetworkParams(
+            policy=self._networks.policy_network.init(key_policy),
+            value=self._networks.value_network.init(key_value),
+        )
+        shapes = jax.tree.map(
+            lambda x: specs.Array(x.shape[-1:], jnp.dtype("float32")), env_state.obs
+        )
+        state = TrainingState(
+            params=params,
+            normalizer=running_statistics.init_state(shapes),
+            optimizer=self._optimizer.init(params),
+            env=env_state,
+            key=jax.random.split(epoch_key, 1)[0],
+            iteration=jnp.zeros((), jnp.int32),
+        )
+        return _strongly_typed(state)
+
+    def _iterate(self, state: TrainingState) -> tuple[TrainingState, Metrics]:
+        """Collect one unroll of every environment, and learn from it."""
+        key_sgd, key_unroll, key = jax.random.split(state.key, 3)
+        env_state, data = self._collect(state, jax.random.split(key_unroll)[0])
+        normalizer = running_statistics.update(state.normalizer, data.observation)
+        optimizer, params, metrics = self._learn(state, normalizer, data, key_sgd)
+        after = TrainingState(
+            params=params,
+            normalizer=normalizer,
+            optimizer=optimizer,
+            env=env_state,
+            key=key,
+            iteration=state.iteration + 1,
+        )
+        return _strongly_typed(after), metrics | _rollout_metrics(env_state, data)
+
+    def _collect(self, state: TrainingState, key: jax.Array) -> tuple[State, types.Transition]:
+        """Act in every environment. Data has the shape (num_envs, unroll_length, ...)."""
+        policy = self._make_policy((state.normalizer, state.params.policy, state.params.value))
+        env_state, data = acting.generate_unroll(
+            self.env, state.env, policy, key, self._batch.unroll_length, _EXTRA_FIELDS
+        )
+        return env_state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), data)
+
+    def _learn(
+        self, state: TrainingState, normalizer: Any, data: types.Transition, key: jax.Array
+    ) -> tuple[Any, Any, Metrics]:
+        """Pass over the data `epochs` times in shuffled minibatches."""
+        data = _without_ballast(data)
+
+        def epoch(carry: Any, _: None) -> tuple[Any, Metrics]:
+            optimizer, params, key = carry
+            key, key_order, key_loss = jax.random.split(key, 3)
+            order = jax.random.permutation(key_order, self._batch.num_envs)
+            order = order.reshape(self._batch.num_minibatches, -1)
+            (optimizer, params, _), metrics = jax.lax.scan(
+                partial(self._update, normalizer=normalizer, data=data),
+                (optimizer, params, key_loss),
+                order,
+            )
+            return (optimizer, params, key), metrics
+
+        (optimizer, params, _), metrics = jax.lax.scan(
+            epoch, (state.optimizer, state.params, key), None, length=self._ppo.epochs
+        )
+        return optimizer, params, {f"loss/{k}": jnp.mean(v) for k, v in metrics.items()}
+
+    def _update(
+        self, carry: Any, rows: jax.Array, normalizer: Any, data: types.Transition
+    ) -> tuple[Any, Metrics]:
+        """One gradient step, on the environments `rows`."""
+        optimizer, params, key = carry
+        key, key_loss = jax.random.split(key)
+        minibatch = jax.tree.map(lambda leaf: leaf[rows], data)
+        (_, metrics), gradient = self._loss(params, normalizer, minibatch, key_loss)
+        updates, optimizer = self._optimizer.update(gradient, optimizer)
+        metrics["gradient_norm"] = optax.global_norm(gradient)
+        return (optimizer, optax.apply_updates(params, updates), key), metrics
+
+
+def make_optimizer(ppo: PPOConfig, updates: int) -> optax.GradientTransformation:
+    """Adam with clipped gradients; the step size falls linearly over `updates` steps."""
+    rate = (
+        ppo.learning_rate
+        if ppo.final_learning_rate == ppo.learning_rate
+        else optax.linear_schedule(ppo.learning_rate, ppo.final_learning_rate, updates)
+    )
+    return optax.chain(optax.clip_by_global_norm(ppo.max_grad_norm), optax.adam(rate))
+
+
+def _without_ballast(data: types.Transition) -> types.Transition:
+    """Keep what the loss reads: of the next observations it bootstraps from the last alone."""
+    last = jax.tree.map(lambda x: x[:, -1:], data.next_observation)
+    truncation = data.extras["state_extras"]["truncation"]
+    extras = {**data.extras, "state_extras": {"truncation": truncation}}
+    return data._replace(next_observation=last, extras=extras)
+
+
+def _strongly_typed(tree: Any) -> Any:
+    """Drop weak types: an input that differs in them from the last one compiles anew."""
+    return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), tree)
+
+
+def _rollout_metrics(env_state: State, data: types.Transition) -> Metrics:
+    """Means over the present episodes so far, for each control step; and how episodes end.
+
+    `episode/length` [control steps] is that of the episodes that ended, NaN when none did.
+    """
+    sums = env_state.info["episode_metrics"]
+    length = jnp.maximum(jnp.sum(sums["length"]), 1.0)
+    means = {
+        name: jnp.sum(total) / length
+        for name, total in sums.items()
+        if name not in ("length", "sum_reward")
+    }
+    ended = 1.0 - data.discount
+    truncated = data.extras["state_extras"]["truncation"]
+    return means | {
+        "episode/reward": jnp.mean(data.reward),
+        "episode/falls_per_step": jnp.mean(ended - truncated),
+        "episode/length": jnp.sum(ended * data.extras["state_extras"]["steps"]) / jnp.sum(ended),
+    }

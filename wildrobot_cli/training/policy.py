@@ -1,0 +1,71 @@
+"""A trained policy, taken from a run's checkpoint."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from brax.training.acme import running_statistics, specs
+from brax.training.agents.ppo import networks as ppo_networks
+
+from wildrobot_cli.config.schema import BatchConfig, Config
+from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.physics.factory import resolve_engine
+from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training.networks import make_networks
+from wildrobot_cli.training.run_folder import RunFolder
+
+PolicyFn = Callable[[Any], jax.Array]
+"""From observations, as the environment gives them, to actions in [-1, 1]."""
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A deterministic policy and the checkpoint that it comes from."""
+
+    act: PolicyFn
+    """Observation to action, batched or not."""
+    env_steps: int
+    """Control steps of training behind it."""
+
+
+def batch_config(config: Config, engine: str) -> BatchConfig:
+    """Return the training shapes that go with an engine."""
+    return config.ppo.mujoco if engine == "mujoco" else config.ppo.mjx
+
+
+def load_policy(
+    run: RunFolder, config: Config, env: WildRobotEnv, checkpoint: str | None
+) -> Policy:
+    """Load the policy of a run's checkpoint (the newest by default).
+
+    Raises:
+        RunError: no such checkpoint, or it is damaged, or of another robot or network shape.
+    """
+    path = checkpoints.find_checkpoint(run.checkpoints, checkpoint)
+    batch = batch_config(config, resolve_engine(config.env.engine))
+    networks = make_networks(env.observation_size, env.action_size, config.ppo, batch)
+    like = jax.eval_shape(lambda: _initial_policy(networks, env))
+    params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
+    return Policy(act=deterministic(networks, params), env_steps=int(path.name))
+
+
+def policy_tree(normalizer: Any, policy_params: Any) -> dict[str, Any]:
+    """What a checkpoint holds of a policy."""
+    return {"normalizer": normalizer, "params": policy_params}
+
+
+def deterministic(networks: ppo_networks.PPONetworks, tree: dict[str, Any]) -> PolicyFn:
+    """Return the policy's most likely action as a function of the observation."""
+    inference = ppo_networks.make_inference_fn(networks)
+    policy = inference((tree["normalizer"], tree["params"]), deterministic=True)
+    return lambda observation: policy(observation, jax.random.PRNGKey(0))[0]
+
+
+def _initial_policy(networks: ppo_networks.PPONetworks, env: WildRobotEnv) -> dict[str, Any]:
+    shapes = {
+        key: specs.Array(shape, jnp.dtype("float32")) for key, shape in env.observation_size.items()
+    }
+    params = networks.policy_network.init(jax.random.PRNGKey(0))
+    return policy_tree(running_statistics.init_state(shapes), params)

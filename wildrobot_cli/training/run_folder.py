@@ -1,0 +1,140 @@
+"""A run on disk: its configuration, metrics and checkpoints, in one folder."""
+
+import json
+import os
+import platform
+import re
+import subprocess
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from wildrobot_cli.config.loader import dump
+from wildrobot_cli.config.schema import Config
+from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
+
+_PACKAGES = ("wildrobot", "jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Paths inside a run folder."""
+
+    path: Path
+    """The folder."""
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration; loads as any other."""
+        return self.path / "config.yaml"
+
+    @property
+    def provenance_file(self) -> Path:
+        """Versions, commit, engine, device."""
+        return self.path / "provenance.json"
+
+    @property
+    def metrics_file(self) -> Path:
+        """One JSON object a line, one line an iteration."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def summary_file(self) -> Path:
+        """How the training went."""
+        return self.path / "summary.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the checkpoints, one folder each, named by control steps."""
+        return self.path / "checkpoints"
+
+    @property
+    def config(self) -> Config:
+        """The run's configuration."""
+        return Config.from_file(self.config_file)
+
+
+def create_run(root: Path, name: str, config: Config, provenance: dict[str, Any]) -> RunFolder:
+    """Make a new run folder with its configuration.
+
+    Raises:
+        RunError: the name is unfit or taken.
+        EnvironmentUnavailable: the folder cannot be written.
+    """
+    check_new_run(root, name)
+    run = RunFolder(root / name)
+    try:
+        run.checkpoints.mkdir(parents=True)
+        write_atomically(run.config_file, dump(config))
+        write_atomically(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{run.path}: cannot write: {error.strerror}") from error
+    return run
+
+
+def check_new_run(root: Path, name: str) -> None:
+    """Raise `RunError` when a run of this name cannot be made in `root`."""
+    if not _NAME.fullmatch(name):
+        raise RunError(f"run name {name!r}: expected letters, digits, '.', '_' and '-'")
+    if (root / name).exists():
+        raise RunError(f"run '{name}' already exists in {root}/; choose another --run name")
+
+
+def open_run(path: Path) -> RunFolder:
+    """Open an existing run folder.
+
+    Raises:
+        RunError: there is none at `path`, or it is not one.
+    """
+    run = RunFolder(path)
+    if run.config_file.is_file() and run.checkpoints.is_dir():
+        return run
+    if not path.exists():
+        runs = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        raise RunError(f"{path}: no such run{suggest(path.name, runs)}")
+    raise RunError(f"{path}: not a run folder; expected config.yaml and checkpoints/ in it")
+
+
+def describe_machine(engine: str, device: str) -> dict[str, Any]:
+    """What a run's figures depend on beside its configuration."""
+    return {
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": os.cpu_count(),
+        "git_commit": _git_commit(),
+        "engine": engine,
+        "device": device,
+    }
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a text file so that a reader sees the old one or the new one, never a part."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _git_commit() -> str | None:
+    """Commit of the checkout that this package lies in, None outside of one."""
+    folder = Path(__file__).parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None if done.returncode == 0 else None
