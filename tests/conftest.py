@@ -1,13 +1,105 @@
-"""What all tests share. Warnings in our own code are errors: see pyproject.toml."""
+"""What all tests share. Warnings in our own code are errors: see pyproject.toml.
 
+Building an environment and compiling it takes seconds, so that is done once a session. JAX is
+imported by the fixtures that need it, not here.
+"""
+
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# Tests train the same tiny program several times: compile it once.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".pytest_cache" / "programs"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-@pytest.fixture
+TINY = (
+    "env.engine=mujoco",
+    "ppo.mujoco.num_envs=8",
+    "ppo.mujoco.unroll_length=5",
+    "ppo.mujoco.num_minibatches=2",
+    "ppo.mujoco.policy_hidden=[8]",
+    "ppo.mujoco.value_hidden=[8]",
+    "ppo.steps=110",
+    "env.episode_length=0.4",
+    "eval.episodes=2",
+)
+"""Three iterations of 40 control steps."""
+
+
+@pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout's top folder."""
     return ROOT
+
+
+@pytest.fixture(scope="session")
+def robot():
+    """The packaged robot."""
+    from wildrobot_cli import load_robot
+
+    return load_robot("wildrobot")
+
+
+@pytest.fixture(scope="session")
+def config():
+    """The default configuration, on the engine that runs everywhere."""
+    from wildrobot_cli import Config
+
+    return Config.from_file("ppo.yaml", ("env.engine=mujoco",))
+
+
+@pytest.fixture(scope="session")
+def env(config):
+    """The default environment."""
+    from wildrobot_cli import WildRobotEnv
+
+    return WildRobotEnv(config.env)
+
+
+@pytest.fixture(scope="session")
+def reset(env):
+    """Its reset, compiled: a key to a state."""
+    import jax
+
+    return jax.jit(env.reset)
+
+
+@pytest.fixture(scope="session")
+def step(env):
+    """Its step, compiled: a state and an action to a state."""
+    import jax
+
+    return jax.jit(env.step)
+
+
+@pytest.fixture(scope="session")
+def tiny_config():
+    """A configuration that trains in a second, compiling aside."""
+    from wildrobot_cli import Config
+
+    return Config.from_file("ppo.yaml", TINY)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny_config):
+    """A finished tiny training, and the progress it reported. Do not change its folder."""
+    from wildrobot_cli import train
+
+    seen = []
+    result = train(tiny_config, tmp_path_factory.mktemp("runs"), "tiny", seen.append)
+    return result, seen
+
+
+@pytest.fixture
+def run(trained, tmp_path):
+    """A copy of the tiny run, free to damage."""
+    from wildrobot_cli.training.run_folder import RunFolder
+
+    folder = tmp_path / "tiny"
+    shutil.copytree(trained[0].run, folder)
+    return RunFolder(folder)

@@ -106,23 +106,27 @@ def evaluate(
         str | None,
         typer.Option("--checkpoint", metavar="STEPS", help="Control steps; the newest if not set."),
     ] = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
+    ] = None,
     engine: EngineOption = None,
     seed: SeedOption = None,
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
 ) -> None:
     """Measure a run's policy on scenarios, from physics and not from rewards."""
-    from wildrobot_cli.commands.settings import load_config, prepare_jax
+    from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
 
     prepare_jax()
+    if video is not None:
+        prepare_rendering()
+    from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
     from wildrobot_cli.training.run_folder import open_run
 
     folder = open_run(run)
     settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
-    from wildrobot_cli.cli.eval_view import run_evaluation
-
-    passed = run_evaluation(folder, settings, tuple(scenario), episodes, checkpoint, json)
-    if not passed:
+    request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
+    if not run_evaluation(request):
         raise typer.Exit(1)
 
 
@@ -135,6 +139,16 @@ def main() -> NoReturn:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except Exception as error:
+        if _debug:
+            raise
+        kind = type(error).__name__
+        print(
+            f"internal error, please report it: {kind}: {error}\n"
+            "`wildrobot --debug COMMAND ...` shows where",
+            file=sys.stderr,
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 
 console = Console(highlight=False)
 """Where results go. Piped, it writes plain text without control codes."""
@@ -35,6 +35,14 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
         temporary.replace(path)
     except OSError as error:
         raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
+
+
+def check_json(path: Path | None) -> None:
+    """Raise `ConfigError` when results could not be written to `path`, before the work is done."""
+    if path is not None and not path.parent.is_dir():
+        raise ConfigError(f"--json {path}: no such folder: {path.parent}")
+    if path is not None and path.is_dir():
+        raise ConfigError(f"--json {path}: is a folder; expected a file name")
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

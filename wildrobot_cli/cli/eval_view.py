@@ -1,14 +1,16 @@
 """What `wildrobot eval` shows: progress, and a table a robot owner can read."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from wildrobot_cli.cli.console import console, show_table, write_json
+from wildrobot_cli.cli.console import check_json, console, show_table, write_json
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import SCENARIOS, Evaluation, evaluate
+from wildrobot_cli.evaluation.video import animate, check_video_path
 from wildrobot_cli.training.run_folder import RunFolder
 
 
@@ -23,15 +25,15 @@ class EvalDisplay:
     def update(self, scenario: str, share: float) -> None:
         """Show how much of a scenario is done, in 0..1."""
         if self._bar is None:
-            columns = (TextColumn("measuring {task.description}"), BarColumn())
+            columns = (TextColumn("{task.description}"), BarColumn())
             self._bar = Progress(
                 *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
             )
             self._bar.start()
         if scenario not in self._tasks:
             if not console.is_terminal:
-                console.print(f"measuring {scenario}")
-            self._tasks[scenario] = self._bar.add_task(scenario, total=1.0)
+                console.print(f"measuring {scenario}" if scenario in SCENARIOS else scenario)
+            self._tasks[scenario] = self._bar.add_task(f"measuring {scenario}", total=1.0)
         self._bar.update(self._tasks[scenario], completed=share)
 
     def close(self) -> None:
@@ -41,23 +43,50 @@ class EvalDisplay:
             self._bar = None
 
 
-def run_evaluation(
-    run: RunFolder,
-    config: Config,
-    scenarios: tuple[str, ...],
-    episodes: int | None,
-    checkpoint: str | None,
-    json: Path | None,
-) -> bool:
-    """Evaluate a run, print the table, write the JSON; return whether the gates held."""
-    names = tuple(SCENARIOS) if "all" in scenarios else scenarios
+@dataclass(frozen=True)
+class EvalRequest:
+    """What was asked of `wildrobot eval`."""
+
+    run: RunFolder
+    """The run."""
+    config: Config
+    """Its configuration, with overrides."""
+    scenarios: tuple[str, ...]
+    """Scenario names; `all` is every one."""
+    episodes: int | None
+    """Rollouts a scenario; as configured when None."""
+    checkpoint: str | None
+    """Control steps of the checkpoint; the newest when None."""
+    video: Path | None
+    """Animation to write."""
+    json: Path | None
+    """Results file to write."""
+
+
+def run_evaluation(request: EvalRequest) -> bool:
+    """Evaluate a run, print the table, write what was asked; return whether the gates held."""
+    check_json(request.json)
+    if request.video is not None:
+        check_video_path(request.video)
+    names = tuple(SCENARIOS) if "all" in request.scenarios else request.scenarios
     display = EvalDisplay()
     try:
-        evaluation = evaluate(run, names, episodes, config, checkpoint, display.update)
+        evaluation = evaluate(
+            request.run,
+            names,
+            request.episodes,
+            request.config,
+            request.checkpoint,
+            display.update,
+        )
+        if request.video is not None:
+            animate(request.run, request.config, request.checkpoint, request.video, display.update)
     finally:
         display.close()
     show_evaluation(evaluation)
-    write_json(json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
+    if request.video is not None:
+        console.print(f"animation in {request.video}")
+    write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
     return evaluation.passed
 
 
@@ -83,7 +112,7 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("yaw rate error [rad/s]", "{:.3f}", "yaw_rate_error_rps"),
     ("heading drift [deg]", "{:.1f}", "heading_drift_deg"),
     ("lateral drift [m]", "{:.2f}", "lateral_drift_m"),
-    ("duty factor, left and right", "{0[left]:.2f}  {0[right]:.2f}", "duty_facto"),
+    ("duty factor, left and right", "{0[left]:.2f}  {0[right]:.2f}", "duty_factor"),
     ("double support, flight", "{:.2f}  {:.3f}", "double_support", "flight"),
     ("swing clearance [mm]", "{0[left]:.1f}  {0[right]:.1f}", "swing_clearance_m"),
     ("foot slip [m/s]", "{:.3f}", "foot_slip_mps"),

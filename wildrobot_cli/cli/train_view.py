@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from wildrobot_cli.cli.console import console, duration, write_json
+from wildrobot_cli.cli.console import check_json, console, duration, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
 from wildrobot_cli.config.schema import Config
 
@@ -78,6 +78,7 @@ def run_training(
     json: Path | None,
 ) -> None:
     """Train, evaluate, print the results and the next command to type."""
+    check_json(json)
     console.print(f"[bold]training[/bold] {config.env.robot}: building the environment")
     from wildrobot_cli.commands import train as command
 

@@ -1,12 +1,15 @@
 """From command-line options to a configuration, and JAX as the commands want it."""
 
+import ctypes.util
 import hashlib
 import os
 import platform
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.errors import EnvironmentUnavailable
 
 COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
 
@@ -47,6 +50,24 @@ def prepare_jax() -> None:
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.5")
     # XLA warns at each cached program that two of its tuning hints are not features of the CPU.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def prepare_rendering() -> None:
+    """Tell MuJoCo how to render without a screen; to be called before MuJoCo is imported.
+
+    Raises:
+        EnvironmentUnavailable: there is no OpenGL library to do it with.
+    """
+    if "MUJOCO_GL" in os.environ or "DISPLAY" in os.environ or sys.platform != "linux":
+        return
+    if os.path.exists("/dev/nvidia0") and ctypes.util.find_library("EGL"):
+        os.environ["MUJOCO_GL"] = "egl"
+    elif ctypes.util.find_library("OSMesa"):
+        os.environ["MUJOCO_GL"] = "osmesa"
+    else:
+        raise EnvironmentUnavailable(
+            "--video needs OpenGL without a screen: install OSMesa (Debian: apt install libosmesa6)"
+        )
 
 
 def _processor() -> str:

@@ -19,8 +19,9 @@ def draw_schedule(rng: jax.Array, config: CommandConfig, episode_length: float) 
     return jnp.where(stand, 0.0, values)
 
 
-def command_at(schedule: jax.Array, time: jax.Array, hold: float) -> jax.Array:
-    """The command in force at `time` seconds into the episode. Shape (3,)."""
-    # A quarter of a millisecond of slack, so that sums of float32 time steps do not come late.
-    index = jnp.floor((time + 2.5e-4) / hold).astype(jnp.int32)
+def command_at(schedule: jax.Array, time: jax.Array, hold: float, dt: float) -> jax.Array:
+    """The command in force at `time` seconds into the episode, a multiple of `dt`. Shape (3,)."""
+    # Counting control steps undoes the rounding that a sum of float32 time steps collects.
+    steps = jnp.round(time / dt)
+    index = jnp.floor((steps + 0.01) * (dt / hold)).astype(jnp.int32)
     return schedule[jnp.minimum(index, schedule.shape[0] - 1)]

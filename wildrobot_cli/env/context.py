@@ -76,17 +76,18 @@ class Task(NamedTuple):
 
 def read_context(robot: Robot, physics: PhysicsState, task: Task) -> StepContext:
     """Read a physics state in plain terms."""
-    quat, sensors = physics.qpos[3:7], physics.sensordata
+    root, moving = physics.qpos[robot.root_qpos], physics.qvel[robot.root_qvel]
+    quat, sensors = root[3:], physics.sensordata
     feet = (robot.feet.left, robot.feet.right)
     heading = yaw(quat, jnp)
     speeds = physics.qvel[robot.qvel_ids]
     return StepContext(
         command=task.command,
-        velocity=to_heading_frame(physics.qvel[0:2], heading, jnp),
-        vertical_velocity=physics.qvel[2],
-        angular_velocity=physics.qvel[3:6],
+        velocity=to_heading_frame(moving[:2], heading, jnp),
+        vertical_velocity=moving[2],
+        angular_velocity=moving[3:],
         up=up_vector(quat, jnp),
-        height=physics.qpos[2],
+        height=root[2],
         heading=heading,
         heading_error=wrap_angle(task.heading_target - heading, jnp),
         joint_positions=physics.qpos[robot.qpos_ids] - robot.home_qpos[robot.qpos_ids],

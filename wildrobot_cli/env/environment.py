@@ -13,7 +13,7 @@ from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.context import StepContext, Task, read_context
 from wildrobot_cli.env.gait import TURN, advance
 from wildrobot_cli.env.randomization import draw_params
-from wildrobot_cli.env.terms import bind, check_names
+from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import load_robot
@@ -70,7 +70,7 @@ class WildRobotEnv(Env):
             terminations.TERMS, config.terminations, "env.terminations", self.robot
         )
         self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
-        check_names(observations.TERMS, config.observations, "env.observations")
+        bind(observations.TERMS, config.observations, "env.observations", self.robot)
         self._scales = {name: term.scale for name, term in config.observations.items()}
 
     @property
@@ -106,7 +106,7 @@ class WildRobotEnv(Env):
             params=params,
             schedule=schedule,
             command=schedule[0],
-            heading_target=yaw(physics.qpos[3:7], jnp),
+            heading_target=yaw(physics.qpos[self.robot.root_qpos][3:], jnp),
             phase=jax.random.uniform(keys[3], dtype=physics.time.dtype) * TURN,
             action=idle,
             last_action=idle,
@@ -187,7 +187,7 @@ class WildRobotEnv(Env):
 
     def _next_command(self, episode: Episode) -> Episode:
         hold = self.config.commands.hold
-        command = command_at(episode.schedule, episode.physics.time, hold)
+        command = command_at(episode.schedule, episode.physics.time, hold, self.dt)
         return episode.replace(command=command)  # type: ignore[attr-defined]
 
     def _read_encoders(self, physics: PhysicsState) -> jax.Array:

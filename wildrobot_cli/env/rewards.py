@@ -6,6 +6,9 @@ import jax.numpy as jnp
 from wildrobot_cli.env.context import StepContext
 from wildrobot_cli.env.gait import TURN, swing_height
 
+BEARING = 0.05
+"""A sole bears load above this share of the robot's weight."""
+
 
 def _moving(ctx: StepContext) -> jax.Array:
     """1 where the robot is asked to move, 0 where it is asked to stand. Shape ()."""
@@ -76,9 +79,9 @@ def joint_speed_l2(ctx: StepContext, *, above: float) -> jax.Array:
 
 
 def foot_slip_l2(ctx: StepContext) -> jax.Array:
-    """Squared planar sole speed, weighted by the load each foot bears [m^2/s^2]. Shape ()."""
+    """Squared planar speed of the soles that bear load [m^2/s^2]. Shape ()."""
     speed = jnp.sum(ctx.foot_velocities[:, :2] ** 2, axis=-1)
-    return jnp.sum(speed * jnp.minimum(ctx.foot_forces, 1.0))
+    return jnp.sum(jnp.where(ctx.foot_forces > BEARING, speed, 0.0))
 
 
 def foot_tilt_l2(ctx: StepContext) -> jax.Array:

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping
 from functools import partial
+from math import isfinite
 from typing import Any
 
 from wildrobot_cli.config.schema import Term
@@ -28,14 +29,15 @@ def bind(
     """
     check_names(registry, terms, path)
     return {
-        name: _bind_one(registry[name], term.parameters, f"{path}.{name}", robot)
+        name: _bind_one(registry[name], term, f"{path}.{name}", robot)
         for name, term in terms.items()
     }
 
 
 def _bind_one(
-    function: Callable[..., Any], given: dict[str, Any], path: str, robot: Robot
+    function: Callable[..., Any], term: Term, path: str, robot: Robot
 ) -> Callable[..., Any]:
+    given = term.parameters
     expected = {
         p.name: p.annotation
         for p in inspect.signature(function).parameters.values()
@@ -43,7 +45,8 @@ def _bind_one(
     }
     for name in given:
         if name not in expected:
-            raise ConfigError(f"{path}.{name}: unknown key{suggest(name, expected)}")
+            known = [*type(term).model_fields, *expected]
+            raise ConfigError(f"{path}.{name}: unknown key{suggest(name, known)}")
     for name, kind in expected.items():
         if name not in given:
             raise ConfigError(f"{path}.{name}: missing; expected {_describe(kind)}")
@@ -57,7 +60,7 @@ def _bind_one(
 
 
 def _check_value(value: Any, kind: Any, path: str) -> None:
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if (kind is float and not number) or (kind is str and not isinstance(value, str)):
         raise ConfigError(f"{path}: expected {_describe(kind)}, got {value!r}")
 

@@ -16,6 +16,8 @@ REFRESH_EVERY = 10
 """Control steps between two refreshes."""
 
 _BANK = "bank"
+_BANK_KEY = 2**31 - 1
+"""Folded into a key; small numbers are what `jax.random.split` folds in for the environment."""
 
 
 class BankResetWrapper(Wrapper):
@@ -33,7 +35,7 @@ class BankResetWrapper(Wrapper):
         rows = jnp.arange(BANK_SIZE) % rng.shape[0]
         bank = {
             "starts": jax.tree.map(lambda leaf: leaf[rows], _start(state)),
-            "rng": jax.random.fold_in(rng[0], 1),
+            "rng": jax.random.fold_in(rng[0], _BANK_KEY),
             "tick": jnp.zeros((), jnp.int32),
         }
         return state.replace(info={**state.info, _BANK: bank})

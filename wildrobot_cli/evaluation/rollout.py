@@ -69,7 +69,7 @@ def _record(env: WildRobotEnv, episode: Any) -> dict[str, jax.Array]:
     """What the metrics read of one control step; see `Trajectory`."""
     context, physics = env.context(episode), episode.physics
     return {
-        "position": physics.qpos[:3],
+        "position": physics.qpos[env.robot.root_qpos][:3],
         "heading": context.heading,
         "velocity": context.velocity,
         "yaw_rate": context.angular_velocity[2],

@@ -40,7 +40,7 @@ class MujocoEngine:
         self._root_body = root_body
         self._substeps = substeps
         self._threads = threads
-        self._digest = _digest(model, root_body, substeps)
+        self._digest = _digest(model, root_body, substeps, threads)
         self._batches: dict[int, _ParameterBatch] = {}
         self._lock = threading.Lock()
 
@@ -135,7 +135,8 @@ class _ParameterBatch:
     def run(self, substeps: int, out: list[np.ndarray]) -> None:
         """Take physics steps (0: only compute sensors), then write `_OUTPUTS` and `ok`."""
         *values, ok = out
-        ok.fill(True)
+        # MuJoCo takes targets that are not finite for zeros.
+        ok[...] = np.isfinite(self.bound["ctrl"]).all(axis=1).reshape(ok.shape)
         try:
             if substeps:
                 self.sims.step(nstep=substeps)
@@ -150,9 +151,9 @@ class _ParameterBatch:
         ok &= (slow & np.isfinite(self.bound["qpos"]).all(axis=1)).reshape(ok.shape)
 
 
-def _digest(model: mujoco.MjModel, root_body: int, substeps: int) -> str:
-    """A name for what the engine computes, the same in every process."""
+def _digest(model: mujoco.MjModel, root_body: int, substeps: int, threads: int) -> str:
+    """A name for what the engine computes, and how, the same in every process."""
     buffer = np.empty(mujoco.mj_sizeModel(model), np.uint8)
     mujoco.mj_saveModel(model, None, buffer)
-    text = f"{mujoco.__version__} {root_body} {substeps}".encode()
+    text = f"{mujoco.__version__} {root_body} {substeps} {threads}".encode()
     return hashlib.sha256(buffer.tobytes() + text).hexdigest()[:16]

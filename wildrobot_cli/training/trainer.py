@@ -142,8 +142,9 @@ def train(
             loss that diverged.
     """
     started = time.perf_counter()
-    name = name or f"{time.strftime('%Y%m%d-%H%M%S')}"
+    name = time.strftime("%Y%m%d-%H%M%S") if name is None else name
     check_new_run(Path(runs), name)
+    config = _movable(config)
     env = WildRobotEnv(config.env)
     batch = batch_config(config, env.backend)
     schedule = _Schedule.of(config, batch)
@@ -182,6 +183,15 @@ def train(
     )
     write_summary(run, result)
     return result
+
+
+def _movable(config: Config) -> Config:
+    """Name a robot that is given by a path by its absolute path: a run finds it from anywhere."""
+    robot = Path(config.env.robot)
+    if not robot.is_file():
+        return config
+    env = config.env.model_copy(update={"robot": str(robot.absolute())})
+    return config.model_copy(update={"env": env})
 
 
 def _compile(learner: Learner, seed: int) -> tuple[TrainingState, Any, float]:

@@ -1,0 +1,125 @@
+"""A checkpoint is whole, verified, and refused where it does not belong."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.errors import RunError
+from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training.policy import load_policy
+
+TREE = {"a": jnp.arange(6.0).reshape(2, 3), "b": {"count": jnp.int32(7)}}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for steps in (100, 200, 300):
+        checkpoints.save(tmp_path, steps, TREE, {"key": jnp.zeros(2)}, "robot", keep=2)
+    return tmp_path
+
+
+def damage(folder, part="policy"):
+    """A data file of the newest checkpoint."""
+    newest = checkpoints.find_checkpoint(folder, None)
+    files = [path for path in sorted((newest / part).rglob("*")) if path.is_file()]
+    return max(files, key=lambda path: path.stat().st_size)
+
+
+def test_what_is_saved_comes_back_to_the_bit(folder):
+    path = checkpoints.find_checkpoint(folder, None)
+    back = checkpoints.restore(path, "policy", TREE, "robot")
+    jax.tree.map(np.testing.assert_array_equal, back, TREE)
+
+
+def test_only_the_newest_are_kept(folder):
+    assert [int(path.name) for path in checkpoints.list_checkpoints(folder)] == [200, 300]
+
+
+def test_a_half_written_one_does_not_count(folder):
+    (folder / ".writing-000000000400").mkdir()
+    (folder / "000000000500").mkdir()
+    assert checkpoints.find_checkpoint(folder, None).name == "000000000300"
+
+
+def test_one_is_found_by_its_steps(folder):
+    assert checkpoints.find_checkpoint(folder, "200").name == "000000000200"
+
+
+def test_an_unknown_number_of_steps_lists_what_there_is(folder):
+    with pytest.raises(RunError, match=r"no checkpoint '150'; valid: 200, 300"):
+        checkpoints.find_checkpoint(folder, "150")
+
+
+def test_a_flipped_byte_is_found_by_name(folder):
+    file = damage(folder)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(RunError, match=f"damaged checkpoint: .*{file.name} fails its checksum"):
+        checkpoints.restore(checkpoints.find_checkpoint(folder, None), "policy", TREE, "robot")
+
+
+def test_a_truncated_file_is_found_by_name(folder):
+    file = damage(folder)
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.raises(RunError, match=f"{file.name} fails its checksum"):
+        checkpoints.restore(checkpoints.find_checkpoint(folder, None), "policy", TREE, "robot")
+
+
+def test_a_missing_file_is_found_by_name(folder):
+    file = damage(folder)
+    file.unlink()
+    with pytest.raises(RunError, match=f"{file.name} is missing"):
+        checkpoints.restore(checkpoints.find_checkpoint(folder, None), "policy", TREE, "robot")
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"robot": "x"}'])
+def test_an_unreadable_manifest_is_a_damaged_checkpoint(folder, content):
+    path = checkpoints.find_checkpoint(folder, None)
+    (path / checkpoints.MANIFEST).write_text(content)
+    with pytest.raises(RunError, match=r"damaged checkpoint: manifest\.json is unreadable"):
+        checkpoints.restore(path, "policy", TREE, "robot")
+
+
+def test_one_of_another_robot_is_refused(folder):
+    path = checkpoints.find_checkpoint(folder, None)
+    with pytest.raises(RunError, match="made for another robot"):
+        checkpoints.restore(path, "policy", TREE, "other")
+
+
+def test_one_of_another_shape_is_refused_with_both_shapes(folder):
+    path = checkpoints.find_checkpoint(folder, None)
+    like = {**TREE, "a": jnp.zeros((2, 4))}
+    with pytest.raises(RunError) as error:
+        checkpoints.restore(path, "policy", like, "robot")
+    assert str(error.value) == (
+        f"{path}: of another shape: policy['a'] is float32[2, 3] in the checkpoint, "
+        "float32[2, 4] by the configuration"
+    )
+
+
+def test_a_policy_does_not_load_into_another_network(run, tiny_config):
+    batch = tiny_config.ppo.mujoco.model_copy(update={"policy_hidden": (16,)})
+    ppo = tiny_config.ppo.model_copy(update={"mujoco": batch})
+    config = tiny_config.model_copy(update={"ppo": ppo})
+    with pytest.raises(RunError, match="of another shape"):
+        load_policy(run, config, WildRobotEnv(config.env), None)
+
+
+def test_a_policy_of_another_robot_is_refused(run, tiny_config):
+    path = checkpoints.find_checkpoint(run.checkpoints, None) / checkpoints.MANIFEST
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, "robot": "0" * 64}))
+    with pytest.raises(RunError, match="made for another robot"):
+        load_policy(run, tiny_config, WildRobotEnv(tiny_config.env), None)
+
+
+def test_the_checksum_of_parameters_sees_every_bit():
+    same = checkpoints.params_sha256([TREE])
+    assert same == checkpoints.params_sha256([TREE])
+    nudged = {**TREE, "a": TREE["a"].at[1, 2].add(5e-7)}
+    assert same != checkpoints.params_sha256([nudged])
