@@ -78,6 +78,12 @@ def step(env):
 
 
 @pytest.fixture(scope="session")
+def tiny_overrides() -> tuple[str, ...]:
+    """What makes the default configuration tiny."""
+    return TINY
+
+
+@pytest.fixture(scope="session")
 def tiny_config():
     """A configuration that trains in a second, compiling aside."""
     from wildrobot_cli import Config

@@ -14,19 +14,21 @@ if TYPE_CHECKING:
     from wildrobot_cli.errors import WildRobotError
     from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
     from wildrobot_cli.robot import Robot, load_robot
-    from wildrobot_cli.training.trainer import Progress, TrainingResult, train
+    from wildrobot_cli.training.progress import Progress
+    from wildrobot_cli.training.trainer import TrainingResult, resume, train
 
 _HOMES = {
     "Config": "config.schema",
     "EnvConfig": "config.schema",
     "Evaluation": "evaluation.evaluate",
-    "Progress": "training.trainer",
+    "Progress": "training.progress",
     "Robot": "robot",
     "TrainingResult": "training.trainer",
     "WildRobotEnv": "env.environment",
     "WildRobotError": "errors",
     "evaluate": "evaluation.evaluate",
     "load_robot": "robot",
+    "resume": "training.trainer",
     "train": "training.trainer",
     "wrap_for_training": "env.wrappers",
 }
@@ -42,6 +44,7 @@ __all__ = [  # noqa: F822  (resolved by __getattr__)
     "WildRobotError",
     "evaluate",
     "load_robot",
+    "resume",
     "train",
     "wrap_for_training",
 ]

@@ -132,3 +132,12 @@ def test_an_unknown_engine_names_the_choices(refused, engine):
 
 def test_an_unwritable_results_file_is_found_before_the_work(refused, tmp_path):
     assert "no such folder" in refused("train", "--json", "nowhere/results.json", "--verify")
+
+
+@pytest.mark.parametrize(
+    ("option", "name"), [("--seed=1", "--seed"), ("--steps=5", "--steps"), ("--set=a=1", "--set")]
+)
+def test_a_resumed_run_keeps_its_configuration(refused, run, option, name):
+    assert refused("train", "--resume", "tiny", option) == (
+        f"{name} does not go with --resume: a run keeps its configuration"
+    )

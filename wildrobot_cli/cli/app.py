@@ -55,6 +55,10 @@ def train(
         str | None, typer.Option("--run", metavar="NAME", help="Name of the new run.")
     ] = None,
     runs: RunsOption = Path("runs"),
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="RUN", help="Go on with a stopped run, exactly."),
+    ] = None,
     verify: Annotated[
         bool, typer.Option("--verify", help="A smoke run of seconds that leaves nothing behind.")
     ] = False,
@@ -79,18 +83,31 @@ def train(
     from wildrobot_cli.commands.settings import load_config, prepare_jax
 
     prepare_jax()
-    if verify:
-        from wildrobot_cli.commands.train import VERIFY
-
-        overrides = [*VERIFY, *overrides]
-    settings = load_config(
-        config, overrides, seed=seed, engine=engine, impl=impl, num_envs=num_envs, steps=steps
-    )
     if max_minutes is not None and max_minutes <= 0:
         raise ConfigError(f"--max-minutes: expected a number above 0, got {max_minutes}")
-    from wildrobot_cli.cli.train_view import run_training
+    if resume is not None:
+        changes: dict[str, object] = {
+            "--run": run,
+            "--verify": verify or None,
+            "--engine": engine,
+            "--impl": impl,
+        }
+        changes |= {"--num-envs": num_envs, "--steps": steps, "--seed": seed}
+        _refuse_with("--resume", changes | {"--set": overrides or None})
+        from wildrobot_cli.training.run_folder import open_run
 
-    run_training(settings, runs, run, max_minutes, verify, json)
+        settings = open_run(resume).config
+    else:
+        if verify:
+            from wildrobot_cli.commands.train import VERIFY
+
+            overrides = [*VERIFY, *overrides]
+        settings = load_config(
+            config, overrides, seed=seed, engine=engine, impl=impl, num_envs=num_envs, steps=steps
+        )
+    from wildrobot_cli.cli.train_view import TrainRequest, run_training
+
+    run_training(TrainRequest(settings, runs, run, resume, verify, max_minutes, json))
 
 
 @app.command(name="eval")
@@ -128,6 +145,13 @@ def evaluate(
     request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
     if not run_evaluation(request):
         raise typer.Exit(1)
+
+
+def _refuse_with(option: str, others: dict[str, object]) -> None:
+    """Raise `ConfigError` when an option stands beside one that it excludes."""
+    for name, value in others.items():
+        if value is not None:
+            raise ConfigError(f"{name} does not go with {option}: a run keeps its configuration")
 
 
 def main() -> NoReturn:

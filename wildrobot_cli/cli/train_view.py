@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.live import Live
@@ -12,6 +13,9 @@ from rich.table import Table
 from wildrobot_cli.cli.console import check_json, console, duration, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.evaluation.evaluate import Evaluation
+from wildrobot_cli.training.progress import Progress
+from wildrobot_cli.training.trainer import TrainingResult
 
 LINE_EVERY = 10.0
 """Time between two progress lines in a pipe [s]."""
@@ -20,13 +24,12 @@ LINE_EVERY = 10.0
 class TrainDisplay:
     """Shows where a training stands."""
 
-    def __init__(self, control_period: float) -> None:
-        """Take the control period [s], to turn episode lengths into seconds."""
-        self._period = control_period
+    def __init__(self) -> None:
+        """Show nothing yet."""
         self._live: Live | None = None
         self._last_line = -math.inf
 
-    def update(self, progress: "Progress") -> None:  # type: ignore[name-defined]  # noqa: F821
+    def update(self, progress: Progress) -> None:
         """Show an iteration's progress."""
         if console.is_terminal:
             if self._live is None:
@@ -46,19 +49,19 @@ class TrainDisplay:
             self._live.stop()
             self._live = None
 
-    def _cells(self, progress: "Progress") -> Mapping[str, str]:  # type: ignore[name-defined]  # noqa: F821
+    def _cells(self, progress: Progress) -> Mapping[str, str]:
         metrics = progress.metrics
-        length = metrics["episode/length"] * self._period
+        length = metrics["episode/length"] * progress.control_period
         return {
             "steps": f"{progress.env_steps:,}/{progress.total_steps:,}",
             "steps/s": f"{progress.steps_per_s:,.0f}",
-            "reward": f"{metrics['episode/reward'] / self._period:.2f}/s",
+            "reward": f"{metrics['episode/reward'] / progress.control_period:.2f}/s",
             "episode": "-" if math.isnan(length) else f"{length:.1f} s",
             "velocity error": f"{metrics['velocity_error']:.3f} m/s",
             "left": duration(progress.seconds_left),
         }
 
-    def _panel(self, progress: "Progress") -> Table:  # type: ignore[name-defined]  # noqa: F821
+    def _panel(self, progress: Progress) -> Table:
         grid = Table.grid(padding=(0, 2))
         cells = self._cells(progress)
         grid.add_row(*(f"[dim]{name}[/dim]" for name in cells))
@@ -69,20 +72,38 @@ class TrainDisplay:
         return outer
 
 
-def run_training(
-    config: Config,
-    runs: Path,
-    name: str | None,
-    max_minutes: float | None,
-    verify: bool,
-    json: Path | None,
-) -> None:
+@dataclass(frozen=True)
+class TrainRequest:
+    """What was asked of `wildrobot train`."""
+
+    config: Config
+    """What to train; of a resumed run, its own."""
+    runs: Path
+    """Folder that holds the runs."""
+    name: str | None
+    """Name of the new run; made of the time when None."""
+    resume: Path | None
+    """The run to go on with; None for a new one."""
+    verify: bool
+    """Whether it is a smoke run."""
+    max_minutes: float | None
+    """Time limit [min]."""
+    json: Path | None
+    """Results file to write."""
+
+    @property
+    def title(self) -> str:
+        """What is being trained."""
+        return self.config.env.robot if self.resume is None else str(self.resume)
+
+
+def run_training(request: TrainRequest) -> None:
     """Train, evaluate, print the results and the next command to type."""
-    check_json(json)
-    console.print(f"[bold]training[/bold] {config.env.robot}: building the environment")
+    check_json(request.json)
+    console.print(f"[bold]training[/bold] {request.title}: building the environment")
     from wildrobot_cli.commands import train as command
 
-    display, measuring = TrainDisplay(config.env.control_period), EvalDisplay()
+    display, measuring = TrainDisplay(), EvalDisplay()
 
     def on_evaluation(scenario: str, share: float) -> None:
         display.close()
@@ -90,23 +111,29 @@ def run_training(
 
     callbacks = command.Callbacks(display.update, on_evaluation)
     try:
-        if verify:
-            result, evaluation = command.verify(config, callbacks)
+        if request.resume is not None:
+            done = command.resume_and_evaluate(request.resume, request.max_minutes, callbacks)
+        elif request.verify:
+            done = command.verify(request.config, callbacks)
         else:
-            result, evaluation = command.train_and_evaluate(
-                config, runs, name, max_minutes, callbacks
+            done = command.train_and_evaluate(
+                request.config, request.runs, request.name, request.max_minutes, callbacks
             )
     finally:
         display.close()
         measuring.close()
+    _show_result(request, *done)
+
+
+def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Evaluation) -> None:
     console.print(
         f"{result.env_steps:,} steps in {duration(result.train_s)} "
         f"({result.env_steps_per_s:,.0f} steps/s; compiling {duration(result.compile_s)}; "
         f"{duration(result.wall_s)} in all) on {result.engine}, {result.device}"
     )
     show_evaluation(evaluation)
-    if verify:
+    if request.verify:
         console.print("verified: it trains, saves and measures here; nothing was kept")
     else:
         console.print(f"saved in {result.run}; measure it again:\n  wildrobot eval {result.run}")
-    write_json(json, {**result.__dict__, "eval": evaluation.scenarios})
+    write_json(request.json, {**asdict(result), "eval": evaluation.scenarios})

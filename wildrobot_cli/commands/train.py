@@ -8,8 +8,9 @@ from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
+from wildrobot_cli.training.progress import Progress
 from wildrobot_cli.training.run_folder import RunFolder
-from wildrobot_cli.training.trainer import Progress, TrainingResult, train, write_summary
+from wildrobot_cli.training.trainer import TrainingResult, resume, train, write_summary
 
 VERIFY = (
     "ppo.mujoco.num_envs=64",
@@ -39,16 +40,30 @@ def train_and_evaluate(
     callbacks: Callbacks,
 ) -> tuple[TrainingResult, Evaluation]:
     """Train a new run, evaluate its last checkpoint, and write both into `summary.json`."""
-    limit = math.inf if max_minutes is None else max_minutes
-    result = train(config, runs, name, callbacks.training, limit)
-    run = RunFolder(Path(result.run))
-    evaluation = evaluate(run, config=config, on_progress=callbacks.evaluation)
-    result = replace(result, eval=evaluation.scenarios)
-    write_summary(run, result)
-    return result, evaluation
+    result = train(config, runs, name, callbacks.training, _limit(max_minutes))
+    return _evaluated(result, callbacks)
+
+
+def resume_and_evaluate(
+    run: Path, max_minutes: float | None, callbacks: Callbacks
+) -> tuple[TrainingResult, Evaluation]:
+    """Go on with a run, then do as `train_and_evaluate`."""
+    return _evaluated(resume(run, callbacks.training, _limit(max_minutes)), callbacks)
 
 
 def verify(config: Config, callbacks: Callbacks) -> tuple[TrainingResult, Evaluation]:
     """Do all of it at a small size, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wildrobot-verify-") as folder:
         return train_and_evaluate(config, Path(folder), "verify", None, callbacks)
+
+
+def _evaluated(result: TrainingResult, callbacks: Callbacks) -> tuple[TrainingResult, Evaluation]:
+    run = RunFolder(Path(result.run))
+    evaluation = evaluate(run, on_progress=callbacks.evaluation)
+    result = replace(result, eval=evaluation.scenarios)
+    write_summary(run, result)
+    return result, evaluation
+
+
+def _limit(max_minutes: float | None) -> float:
+    return math.inf if max_minutes is None else max_minutes

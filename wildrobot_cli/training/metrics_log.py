@@ -3,11 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.training.run_folder import write_atomically
 
 
 class MetricsLog:
@@ -20,6 +22,16 @@ class MetricsLog:
         self._path = metrics_file
         self._file = metrics_file.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(metrics_file.parent / "tensorboard"), flush_secs=10)
+
+    @staticmethod
+    def rewind(metrics_file: Path, env_steps: int) -> None:
+        """Drop the lines beyond `env_steps`: they will be written again by a resumed run."""
+        kept = []
+        for line in metrics_file.read_text(encoding="utf-8").splitlines():
+            with suppress(ValueError, KeyError, TypeError):  # a line cut short by a kill
+                if json.loads(line)["env_steps"] <= env_steps:
+                    kept.append(line)
+        write_atomically(metrics_file, "".join(f"{line}\n" for line in kept))
 
     def write(self, env_steps: int, metrics: Mapping[str, float]) -> None:
         """Log metrics at a number of control steps; what is not finite is written as null."""

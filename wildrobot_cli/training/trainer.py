@@ -2,49 +2,40 @@
 
 import json
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import jax
 
-from wildrobot_cli.config.schema import BatchConfig, Config
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.training import checkpoints
 from wildrobot_cli.training.learner import Learner, TrainingState
 from wildrobot_cli.training.metrics_log import MetricsLog
-from wildrobot_cli.training.policy import batch_config, policy_tree
+from wildrobot_cli.training.policy import batch_config
+from wildrobot_cli.training.progress import Clock, Progress, Schedule
 from wildrobot_cli.training.run_folder import (
     RunFolder,
     check_new_run,
     create_run,
     describe_machine,
+    open_run,
     write_atomically,
 )
+from wildrobot_cli.training.saving import Saver, restore_state
+from wildrobot_cli.training.signals import Interrupted, StopRequest, stop_requests
+
+OnProgress = Callable[[Progress], None]
 
 
 class TrainingDiverged(WildRobotError):
     """A loss left the finite numbers; nothing of it was saved."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a training stands after an iteration."""
-
-    env_steps: int
-    """Control steps so far."""
-    total_steps: int
-    """Control steps at the end."""
-    steps_per_s: float
-    """Control steps per second, learning included, over the last iterations."""
-    seconds_left: float
-    """At that speed [s]."""
-    metrics: Mapping[str, float]
-    """This iteration's metrics, as in metrics.jsonl."""
 
 
 @dataclass(frozen=True)
@@ -75,57 +66,11 @@ class TrainingResult:
     """Evaluation results by scenario."""
 
 
-@dataclass
-class _Clock:
-    """Counts and times iterations."""
-
-    steps_per_iteration: int
-    iterations: int = 0
-    train_s: float = 0.0
-    _pace: float = 0.0
-
-    def tick(self, seconds: float) -> None:
-        """Count an iteration that took `seconds`."""
-        self.iterations += 1
-        self.train_s += seconds
-        self._pace = 0.9 * self._pace + 0.1 * seconds if self._pace else seconds
-
-    @property
-    def env_steps(self) -> int:
-        """Control steps so far."""
-        return self.iterations * self.steps_per_iteration
-
-    @property
-    def speed(self) -> float:
-        """Control steps per second, smoothed over about ten iterations."""
-        return self.steps_per_iteration / self._pace
-
-
-@dataclass(frozen=True)
-class _Schedule:
-    """How many iterations a training has, and of how many control steps."""
-
-    steps_per_iteration: int
-    iterations: int
-
-    @classmethod
-    def of(cls, config: Config, batch: BatchConfig) -> Self:
-        """Round the configured control steps up to whole iterations."""
-        steps = batch.num_envs * batch.unroll_length
-        return cls(steps, math.ceil(config.ppo.steps / steps))
-
-    def progress(self, clock: _Clock, metrics: Mapping[str, float]) -> Progress:
-        """Where the training stands."""
-        total = self.iterations * self.steps_per_iteration
-        left = (total - clock.env_steps) / clock.speed
-        return Progress(clock.env_steps, total, clock.speed, left, metrics)
-
-
 def train(
     config: Config,
     runs: Path | str = "runs",
     name: str | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: OnProgress | None = None,
     max_minutes: float = math.inf,
 ) -> TrainingResult:
     """Train a policy with PPO into a new run folder, `runs`/`name`.
@@ -133,31 +78,83 @@ def train(
     Args:
         config: what to train.
         runs: the folder that holds runs.
-        name: of the run; made of the robot and the time when None.
+        name: of the run; made of the time when None.
         on_progress: called after every iteration.
         max_minutes: stop after the iteration that exceeds this wall time [min].
 
     Raises:
-        WildRobotError: bad input (nothing is written then), a machine that cannot run it, or a
-            loss that diverged.
+        WildRobotError: bad input (nothing is written then), a machine that cannot run it, a
+            loss that diverged, or a signal that asked to stop (the run is saved then).
     """
     started = time.perf_counter()
     name = time.strftime("%Y%m%d-%H%M%S") if name is None else name
     check_new_run(Path(runs), name)
-    config = _movable(config)
-    env = WildRobotEnv(config.env)
-    batch = batch_config(config, env.backend)
-    schedule = _Schedule.of(config, batch)
-    wrapped = wrap_for_training(env, config.env.episode_steps)
-    learner = Learner(wrapped, config.ppo, batch, schedule.iterations)
-    device = jax.devices()[0].device_kind
-    run = create_run(Path(runs), name, config, describe_machine(env.backend, device))
-    state, iterate, compile_s = _compile(learner, config.seed)
-    saver = _Saver(run, config, env, schedule)
+    parts = _Parts.of(_movable(config))
+    description = describe_machine(parts.env.backend, _device())
+    run = create_run(Path(runs), name, parts.config, description)
+    begin = time.perf_counter()
+    state = parts.learner.init(jax.random.PRNGKey(config.seed))
+    return _learn(parts, run, state, begin, started, max_minutes, on_progress)
+
+
+def resume(
+    run: RunFolder | Path | str,
+    on_progress: OnProgress | None = None,
+    max_minutes: float = math.inf,
+) -> TrainingResult:
+    """Go on with a run from its newest checkpoint, as if it had never stopped.
+
+    On a CPU it ends with the same parameters, to the bit, as without the stop.
+
+    Raises:
+        WildRobotError: as `train`; a run that is none, or is damaged.
+    """
+    started = time.perf_counter()
+    run = run if isinstance(run, RunFolder) else open_run(Path(run))
+    parts = _Parts.of(run.config)
+    checkpoint = checkpoints.find_checkpoint(run.checkpoints, None)
+    begin = time.perf_counter()
+    state = restore_state(checkpoint, parts.learner, parts.env.robot.fingerprint)
+    MetricsLog.rewind(run.metrics_file, int(checkpoint.name))
+    return _learn(parts, run, state, begin, started, max_minutes, on_progress)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a configuration makes: everything that a training works with."""
+
+    config: Config
+    env: WildRobotEnv
+    schedule: Schedule
+    learner: Learner
+
+    @classmethod
+    def of(cls, config: Config) -> "_Parts":
+        """Build them; nothing is written."""
+        env = WildRobotEnv(config.env)
+        batch = batch_config(config, env.backend)
+        schedule = Schedule.of(config, batch)
+        wrapped = wrap_for_training(env, config.env.episode_steps)
+        return cls(config, env, schedule, Learner(wrapped, config.ppo, batch, schedule.iterations))
+
+
+def _learn(
+    parts: _Parts,
+    run: RunFolder,
+    state: TrainingState,
+    began_to_compile: float,
+    started: float,
+    max_minutes: float,
+    on_progress: OnProgress | None,
+) -> TrainingResult:
+    """Iterate to the end of the schedule, the time limit or a signal; save; summarise."""
+    iterate = parts.learner.iterate.lower(state).compile()
+    compile_s = time.perf_counter() - began_to_compile
+    schedule, saver = parts.schedule, Saver(run, parts.config, parts.env, parts.schedule)
+    clock = Clock(schedule.steps_per_iteration, first=int(state.iteration))
     deadline = started + 60 * max_minutes
-    clock = _Clock(schedule.steps_per_iteration)
-    with MetricsLog(run.metrics_file) as log:
-        last: Mapping[str, float] = {}
+    last: Mapping[str, float] = {}
+    with MetricsLog(run.metrics_file) as log, stop_requests() as stop:
         while clock.iterations < schedule.iterations and time.perf_counter() < deadline:
             begin = time.perf_counter()
             state, metrics = iterate(state)
@@ -168,21 +165,43 @@ def train(
             saver.save_if_due(state, clock.iterations)
             if on_progress:
                 on_progress(schedule.progress(clock, last))
-    saver.save(state, clock.iterations)
+            if stop.signal_number is not None:
+                break
+        saver.save(state, clock.iterations)
+    _raise_if_stopped(stop, run, clock)
     result = TrainingResult(
         run=str(run.path),
         env_steps=clock.env_steps,
         wall_s=time.perf_counter() - started,
         train_s=clock.train_s,
         compile_s=compile_s,
-        env_steps_per_s=clock.env_steps / clock.train_s if clock.train_s else 0.0,
-        engine=env.backend,
-        device=device,
+        env_steps_per_s=clock.mean_speed,
+        engine=parts.env.backend,
+        device=_device(),
         params_sha256=checkpoints.params_sha256((state.params, state.normalizer)),
         finished=clock.iterations == schedule.iterations,
     )
     write_summary(run, result)
     return result
+
+
+def write_summary(run: RunFolder, result: TrainingResult) -> None:
+    """Write `summary.json` into the run folder."""
+    write_atomically(run.summary_file, json.dumps(asdict(result), indent=2) + "\n")
+
+
+def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:
+    if stop.signal_number is not None:
+        name = signal.Signals(stop.signal_number).name
+        raise Interrupted(
+            f"stopped by {name}; saved at {clock.env_steps:,} steps. To go on:\n"
+            f"  wildrobot train --resume {run.path}",
+            stop.signal_number,
+        )
+
+
+def _device() -> str:
+    return str(jax.devices()[0].device_kind)
 
 
 def _movable(config: Config) -> Config:
@@ -192,60 +211,6 @@ def _movable(config: Config) -> Config:
         return config
     env = config.env.model_copy(update={"robot": str(robot.absolute())})
     return config.model_copy(update={"env": env})
-
-
-def _compile(learner: Learner, seed: int) -> tuple[TrainingState, Any, float]:
-    """Start a training and compile its iteration; return both, and the time it took [s]."""
-    begin = time.perf_counter()
-    state = learner.init(jax.random.PRNGKey(seed))
-    iterate = learner.iterate.lower(state).compile()
-    return state, iterate, time.perf_counter() - begin
-
-
-def write_summary(run: RunFolder, result: TrainingResult) -> None:
-    """Write `summary.json` into the run folder."""
-    write_atomically(run.summary_file, json.dumps(asdict(result), indent=2) + "\n")
-
-
-class _Saver:
-    """Saves the training state when it is time to."""
-
-    def __init__(
-        self, run: RunFolder, config: Config, env: WildRobotEnv, schedule: _Schedule
-    ) -> None:
-        self._run = run
-        self._settings = config.checkpoints
-        self._fingerprint = env.robot.fingerprint
-        self._steps = schedule.steps_per_iteration
-        self._last = time.perf_counter()
-
-    def save_if_due(self, state: TrainingState, iteration: int) -> None:
-        """Save when `every_seconds` have passed since the last time."""
-        if time.perf_counter() - self._last >= self._settings.every_seconds:
-            self.save(state, iteration)
-
-    def save(self, state: TrainingState, iteration: int) -> None:
-        """Save now."""
-        checkpoints.save(
-            self._run.checkpoints,
-            iteration * self._steps,
-            policy=policy_tree(state.normalizer, state.params.policy),
-            trainer=trainer_tree(state),
-            robot_fingerprint=self._fingerprint,
-            keep=self._settings.keep,
-        )
-        self._last = time.perf_counter()
-
-
-def trainer_tree(state: TrainingState) -> dict[str, Any]:
-    """What a checkpoint holds beside the policy."""
-    return {
-        "value": state.params.value,
-        "optimizer": state.optimizer,
-        "env": state.env,
-        "key": state.key,
-        "iteration": state.iteration,
-    }
 
 
 def _carry_over(last: Mapping[str, float], now: dict[str, float]) -> dict[str, float]:

@@ -1,0 +1,139 @@
+"""The commands do what they promise, and say it readably."""
+
+import json
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+
+CONTROL = re.compile(r"\x1b|\r")
+EMPTY_APP = """
+import typer
+app = typer.Typer()
+@app.command()
+def one(): ...
+@app.command()
+def two(): ...
+app()
+"""
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory):
+    """`wildrobot train --verify` in a fresh process and an empty folder, piped."""
+    folder = tmp_path_factory.mktemp("empty")
+    command = [sys.executable, "-m", "wildrobot_cli", "train", "--verify", "--json", "out.json"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return folder, done
+
+
+def test_verify_trains_and_measures_and_leaves_nothing_behind(verified):
+    folder, done = verified
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in folder.iterdir()] == ["out.json"]
+    results = json.loads((folder / "out.json").read_text())
+    assert results["finished"]
+    assert results["eval"]["flat"]["episodes"] == 4
+
+
+def test_piped_output_is_plain_text(verified):
+    _, done = verified
+    assert not CONTROL.search(done.stdout)
+    assert re.search(r"steps [\d,]+/[\d,]+  steps/s [\d,]+", done.stdout)
+    assert "warp" not in done.stdout + done.stderr
+    assert done.stderr == ""
+
+
+def test_eval_writes_the_promised_keys(command, run, tmp_path):
+    done = command("eval", "tiny", "--json", "results.json", "--set", "eval.min_success_rate=0")
+    assert done.code == 0, done
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert results["passed"] is True
+    flat = results["scenarios"]["flat"]
+    promised = """episodes successes success_rate success_ci95 falls distance_m velocity_error_mps
+        yaw_rate_error_rps heading_drift_deg lateral_drift_m torque_rms_nm torque_peak_nm
+        torque_saturation power_w cost_of_transport duty_factor double_support flight
+        swing_clearance_m foot_slip_mps symmetry_pct alternation"""
+    assert {*promised.split()} <= flat.keys()
+    assert flat["episodes"] == 2
+    assert "episodes without a fall" in done.out
+    assert "velocity error [m/s]" in done.out
+
+
+def test_a_failed_gate_is_exit_code_1(command, run, tmp_path):
+    fall = "env.terminations.too_low.limit=0.6"  # the robot is never that high
+    done = command("eval", "tiny", "--set", fall, "--json", "results.json")
+    assert done.code == 1
+    assert "FAILED: success rate at least 95% in every scenario" in done.out
+    assert json.loads((tmp_path / "results.json").read_text())["passed"] is False
+
+
+def test_eval_is_the_same_twice(command, run, tmp_path):
+    for name in ("one.json", "two.json"):
+        command("eval", "tiny", "--json", name)
+    assert (tmp_path / "one.json").read_text() == (tmp_path / "two.json").read_text()
+
+
+def test_train_ends_with_a_table_and_the_next_command(command, tiny_overrides, tmp_path):
+    overrides = [part for text in tiny_overrides for part in ("--set", text)]
+    done = command("train", "--run", "mine", *overrides)
+    assert done.code == 0, done
+    assert "wildrobot eval runs/mine" in done.out
+    assert "episodes without a fall" in done.out
+    summary = json.loads((tmp_path / "runs/mine/summary.json").read_text())
+    assert summary["eval"]["flat"]["episodes"] == 2
+
+
+def test_no_arguments_show_the_help(command):
+    done = command()
+    assert "train" in done.out + done.err
+    assert "eval" in done.out + done.err
+
+
+def test_an_unexpected_error_is_one_message_without_a_traceback(command, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise ZeroDivisionError("oops")
+
+    monkeypatch.setattr("wildrobot_cli.commands.settings.load_config", broken)
+    done = command("train")
+    assert done.code == 1
+    assert done.err.startswith("internal error, please report it: ZeroDivisionError: oops\n")
+    assert "Traceback" not in done.err
+
+
+def test_debug_shows_the_traceback(command, tmp_path):
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command_line = [sys.executable, "-m", "wildrobot_cli", "--debug", "eval", "missing"]
+    done = subprocess.run(
+        command_line, cwd=tmp_path, capture_output=True, text=True, env=env, check=False
+    )
+    assert "Traceback" in done.stderr
+    assert "RunError" in done.stderr
+
+
+def test_help_is_nearly_as_fast_as_an_empty_typer_application(tmp_path):
+    (tmp_path / "empty.py").write_text(EMPTY_APP)
+    ours = [sys.executable, "-m", "wildrobot_cli", "--help"]
+    empty = [sys.executable, str(tmp_path / "empty.py"), "--help"]
+    times: dict[str, list[float]] = {"ours": [], "empty": []}
+    for _ in range(7):
+        for name, line in (("ours", ours), ("empty", empty)):
+            begin = time.perf_counter()
+            subprocess.run(line, capture_output=True, check=True)
+            times[name].append(time.perf_counter() - begin)
+    assert statistics.median(times["ours"]) < 1.5 * statistics.median(times["empty"])
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys; sys.argv = ['wildrobot', '--help']\n"
+        "from wildrobot_cli.cli.app import app\n"
+        "app(standalone_mode=False)\n"
+        "print(sorted({'jax', 'mujoco', 'brax', 'numpy', 'pydantic', 'yaml'} & {*sys.modules}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

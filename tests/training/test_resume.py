@@ -1,0 +1,79 @@
+"""A stopped run loses nothing: resumed, it ends with the bits of one that never stopped."""
+
+import json
+import os
+import signal
+
+import pytest
+
+from wildrobot_cli import resume, train
+from wildrobot_cli.errors import RunError
+from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.run_folder import RunFolder
+from wildrobot_cli.training.signals import Interrupted, stop_requests
+
+
+def stopped_run(config, folder, signal_number: int, after: int) -> RunFolder:
+    """A run that a signal stopped after some iterations."""
+
+    def kill(progress) -> None:
+        if progress.env_steps == after * 40:
+            os.kill(os.getpid(), signal_number)
+
+    with pytest.raises(Interrupted) as error:
+        train(config, folder, "stopped", kill)
+    assert error.value.exit_code == 128 + signal_number
+    run = RunFolder(folder / "stopped")
+    assert f"wildrobot train --resume {run.path}" in str(error.value)
+    assert [int(path.name) for path in list_checkpoints(run.checkpoints)] == [after * 40]
+    return run
+
+
+def metrics(run: RunFolder) -> list[dict[str, float]]:
+    lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
+    return [{k: v for k, v in line.items() if not k.startswith("speed/")} for line in lines]
+
+
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
+    trained, tiny_config, tmp_path, signal_number
+):
+    whole = trained[0]
+    run = stopped_run(tiny_config, tmp_path, signal_number, after=1 + signal_number % 2)
+    result = resume(run)
+    assert result.finished
+    assert result.params_sha256 == whole.params_sha256
+    assert metrics(run) == metrics(RunFolder(run.path.parent / whole.run))
+
+
+def test_lines_beyond_the_checkpoint_are_not_repeated(trained, tiny_config, tmp_path):
+    run = stopped_run(tiny_config, tmp_path, signal.SIGINT, after=1)
+    later = {"env_steps": 80, "episode/reward": 1.0}
+    with run.metrics_file.open("a") as file:
+        file.write(json.dumps(later) + '\n{"env_st')  # what a kill leaves
+    resume(run)
+    assert [line["env_steps"] for line in metrics(run)] == [40, 80, 120]
+
+
+def test_a_finished_run_stays_as_it_is(run, trained):
+    result = resume(run)
+    assert result.params_sha256 == trained[0].params_sha256
+    assert result.env_steps == 120
+
+
+def test_a_run_without_a_checkpoint_cannot_be_resumed(run):
+    for path in run.checkpoints.iterdir():
+        path.rename(path.with_name(f".writing-{path.name}"))
+    with pytest.raises(RunError, match="no checkpoint in it"):
+        resume(run)
+
+
+def test_the_second_signal_acts_at_once():
+    before = signal.getsignal(signal.SIGINT)
+    with stop_requests() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal_number == signal.SIGINT
+        assert signal.getsignal(signal.SIGINT) is before
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
