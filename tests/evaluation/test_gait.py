@@ -5,6 +5,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from trajectories import (
+    CYCLE,
+    HEIGHT,
+    START,
+    WEIGHT,
+    feet,
+    flat,
+    mirrored,
+    noisy,
+    pattern,
+    side_by_side,
+    turned,
+    walker,
+)
 
 from wildrobot_cli.evaluation.gait import (
     asymmetry,
@@ -15,131 +29,7 @@ from wildrobot_cli.evaluation.gait import (
     step_lengths,
     step_times,
 )
-from wildrobot_cli.evaluation.trajectory import Bools, Floats, Trajectory
-
-DT = 0.02
-WEIGHT = 40.0
-CYCLE = 40
-STANCE = 24
-SPEED = 0.25
-HEIGHT = 0.05
-START = 100
-"""Samples in the start-up time."""
-
-
-def feet(contact: Bools, **fields: object) -> Trajectory:
-    """Trajectory of feet with this contact pattern, shape (T, N, 2); all else is zero."""
-    steps, episodes = contact.shape[:2]
-    shape = (steps, episodes)
-    arrays: dict[str, Any] = {
-        "position": np.zeros((*shape, 3)),
-        "heading": np.zeros(shape),
-        "velocity": np.zeros((*shape, 2)),
-        "yaw_rate": np.zeros(shape),
-        "command": np.zeros((*shape, 3)),
-        "joint_pos": np.zeros((*shape, 1)),
-        "joint_vel": np.zeros((*shape, 1)),
-        "torque": np.zeros((*shape, 1)),
-        "foot_force": np.where(contact, 0.5, 0.05) * WEIGHT,
-        "foot_position": np.zeros((*shape, 2, 3)),
-        "foot_velocity": np.zeros((*shape, 2, 3)),
-        "alive": np.ones(shape, dtype=np.bool_),
-        "fell": np.zeros(episodes, dtype=np.bool_),
-    }
-    arrays.update(fields)
-    return Trajectory(dt=DT, weight=WEIGHT, gait_period=None, **arrays)
-
-
-def walker(
-    right_phase: int = CYCLE // 2,
-    stance: tuple[int, int] = (STANCE, STANCE),
-    offset: float = 0.0,
-    height: tuple[float, float] = (HEIGHT, HEIGHT),
-    yaw: float = 0.0,
-) -> Trajectory:
-    """One episode of 10 s: left lands at phase 0, right at `right_phase` [samples].
-
-    Each foot stands still where it lands, at SPEED times the time of its touchdown; the right
-    one `offset` [m] further on. Everything is turned by `yaw` [rad].
-    """
-    steps = np.arange(500)
-    contact = np.zeros((500, 1, 2), dtype=np.bool_)
-    place = np.zeros((500, 1, 2, 3))
-    for foot, start in enumerate((0, right_phase)):
-        phase = (steps - start) % CYCLE
-        contact[:, 0, foot] = phase < stance[foot]
-        swing = np.clip((phase - stance[foot] + 1) / (CYCLE - stance[foot]), 0, 1)
-        x = SPEED * DT * (steps - phase) + foot * offset
-        y = 0.054 - 0.108 * foot
-        place[:, 0, foot, 0] = np.cos(yaw) * x - np.sin(yaw) * y
-        place[:, 0, foot, 1] = np.sin(yaw) * x + np.cos(yaw) * y
-        place[:, 0, foot, 2] = 0.01 + height[foot] * np.sin(np.pi * swing) ** 2
-    return feet(contact, foot_position=place, heading=np.full((500, 1), yaw))
-
-
-def pattern(left: str, right: str) -> Bools:
-    """Contact of one episode that starts after START samples of standing: '#' is contact."""
-    rows = np.array([[[a == "#", b == "#"]] for a, b in zip(left, right, strict=True)])
-    return np.concatenate([np.ones((START, 1, 2), dtype=np.bool_), rows])
-
-
-def mirrored(trajectory: Trajectory) -> Trajectory:
-    """Return the same motion seen in a mirror: left is right."""
-    flip = np.array([1.0, -1.0, 1.0])
-    return replace(
-        trajectory,
-        heading=-trajectory.heading,
-        foot_force=trajectory.foot_force[..., ::-1],
-        foot_position=trajectory.foot_position[..., ::-1, :] * flip,
-        foot_velocity=trajectory.foot_velocity[..., ::-1, :] * flip,
-    )
-
-
-def turned(trajectory: Trajectory, yaw: float) -> Trajectory:
-    """Return the same motion in a world turned by `yaw` [rad]."""
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    return replace(
-        trajectory,
-        heading=trajectory.heading + yaw,
-        foot_position=trajectory.foot_position @ turn.T,
-        foot_velocity=trajectory.foot_velocity @ turn.T,
-    )
-
-
-def side_by_side(*parts: Trajectory) -> Trajectory:
-    """Join trajectories of the same length as episodes of one."""
-    names = [name for name, value in vars(parts[0]).items() if isinstance(value, np.ndarray)]
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=int(name != "fell"))
-        for name in names
-    }
-    return replace(parts[0], **joined)
-
-
-def noisy(seed: int, steps: int = 300, episodes: int = 5) -> Trajectory:
-    """Random feet: contacts of all lengths, positions and headings of no meaning."""
-    rng = np.random.default_rng(seed)
-    shape = (steps, episodes)
-    alive = np.arange(steps)[:, None] < rng.integers(0, steps + 1, episodes)
-    blank = np.zeros((*shape, 2), dtype=np.bool_)
-    smooth = rng.normal(size=(steps + 4, episodes, 2))
-    force = sum(smooth[shift : steps + shift] for shift in range(5))
-    return feet(
-        blank,
-        foot_force=np.maximum(force, 0.0) * WEIGHT,
-        heading=rng.normal(size=shape),
-        foot_position=rng.normal(size=(*shape, 2, 3)),
-        foot_velocity=rng.normal(size=(*shape, 2, 3)),
-        alive=alive,
-        fell=~alive[-1],
-    )
-
-
-def flat(metrics: dict[str, Any]) -> list[float | None]:
-    """All figures of the metrics in a list."""
-    nested = (value.values() if isinstance(value, dict) else [value] for value in metrics.values())
-    return [figure for values in nested for figure in values]
+from wildrobot_cli.evaluation.trajectory import Floats
 
 
 def test_alternating_walker_by_hand() -> None:

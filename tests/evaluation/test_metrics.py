@@ -1,15 +1,22 @@
 """Scenario figures of trajectories whose answers are known by hand."""
 
-import json
-import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
+from trajectories import (
+    DT,
+    KEYS,
+    LIMITS,
+    WEIGHT,
+    fallen,
+    flat,
+    moving,
+    side_by_side,
+    still,
+)
 
 from wildrobot_cli.evaluation.metrics import (
-    ServoLimits,
     heading_drift,
     lateral_drift,
     path_distance,
@@ -18,161 +25,6 @@ from wildrobot_cli.evaluation.metrics import (
     tracking_errors,
     wilson_interval,
 )
-from wildrobot_cli.evaluation.trajectory import Trajectory
-
-DT = 0.02
-WEIGHT = 40.0
-LIMITS = ServoLimits(torque_limit=np.array([4.0, 2.0]), no_load_speed=5.8, copper_loss=0.5)
-KEYS = [
-    *["episodes", "successes", "success_rate", "success_ci95", "falls", "distance_m"],
-    *["velocity_error_mps", "yaw_rate_error_rps", "heading_drift_deg", "lateral_drift_m"],
-    *["torque_rms_nm", "torque_peak_nm", "torque_saturation", "overspeed", "joint_speed_p99_rps"],
-    *["power_w", "cost_of_transport", "duty_factor", "double_support", "flight"],
-    *["swing_clearance_m", "foot_slip_mps", "symmetry_pct", "alternation"],
-]
-
-
-def still(steps: int = 501, episodes: int = 1, joints: int = 2, **fields: object) -> Trajectory:
-    """Trajectory of a robot that stands, but for the fields given."""
-    shape = (steps, episodes)
-    arguments: dict[str, Any] = {
-        "dt": DT,
-        "weight": WEIGHT,
-        "gait_period": 0.5,
-        "position": np.zeros((*shape, 3)),
-        "heading": np.zeros(shape),
-        "velocity": np.zeros((*shape, 2)),
-        "yaw_rate": np.zeros(shape),
-        "command": np.zeros((*shape, 3)),
-        "joint_pos": np.zeros((*shape, joints)),
-        "joint_vel": np.zeros((*shape, joints)),
-        "torque": np.zeros((*shape, joints)),
-        "foot_force": np.full((*shape, 2), WEIGHT / 2),
-        "foot_position": np.zeros((*shape, 2, 3)),
-        "foot_velocity": np.zeros((*shape, 2, 3)),
-        "alive": np.ones(shape, dtype=np.bool_),
-        "fell": np.zeros(episodes, dtype=np.bool_),
-    }
-    arguments.update(fields)
-    return Trajectory(**arguments)
-
-
-def moving(
-    velocity: tuple[float, float, float],
-    command: tuple[float, float, float],
-    heading: float = 0.0,
-    steps: int = 501,
-) -> Trajectory:
-    """One episode at constant velocity in the heading frame, from a heading; 10 s by default."""
-    time_ = DT * np.arange(steps)
-    yaw = heading + velocity[2] * time_
-    middle = (yaw[1:] + yaw[:-1]) / 2
-    forward, left = velocity[:2]
-    world = np.stack(
-        [
-            np.cos(middle) * forward - np.sin(middle) * left,
-            np.sin(middle) * forward + np.cos(middle) * left,
-        ],
-        axis=-1,
-    )
-    position = np.zeros((steps, 1, 3))
-    position[1:, 0, :2] = np.cumsum(world * DT, axis=0)
-    return still(
-        steps,
-        position=position,
-        heading=np.angle(np.exp(1j * yaw))[:, None],
-        velocity=np.broadcast_to(velocity[:2], (steps, 1, 2)),
-        yaw_rate=np.full((steps, 1), velocity[2]),
-        command=np.broadcast_to(command, (steps, 1, 3)),
-    )
-
-
-def fallen(trajectory: Trajectory, at: int) -> Trajectory:
-    """Return the same episodes, all fallen at a step, with rubbish from there on."""
-    alive = trajectory.alive.copy()
-    alive[at:] = False
-    names = ("position", "heading", "velocity", "joint_vel", "torque", "foot_force")
-    rubbish = {name: getattr(trajectory, name).copy() for name in names}
-    for value in rubbish.values():
-        value[at:] = np.nan
-    fell = np.ones(trajectory.episodes, dtype=np.bool_)
-    return replace(trajectory, alive=alive, fell=fell, **rubbish)
-
-
-def side_by_side(*parts: Trajectory) -> Trajectory:
-    """Join trajectories of the same length as episodes of one."""
-    names = [name for name, value in vars(parts[0]).items() if isinstance(value, np.ndarray)]
-    joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=int(name != "fell"))
-        for name in names
-    }
-    return replace(parts[0], **joined)
-
-
-def wild(seed: int, steps: int = 300, episodes: int = 4) -> Trajectory:
-    """Random trajectory; the first episode falls, others may."""
-    rng = np.random.default_rng(seed)
-    shape = (steps, episodes)
-    end = rng.integers(steps // 2, 2 * steps, episodes)
-    end[0] = steps - 50
-    alive = np.arange(steps)[:, None] < end
-    command = rng.normal(size=(3, episodes, 3)).repeat(steps // 3, axis=0)
-    return still(
-        steps,
-        episodes,
-        position=np.cumsum(rng.normal(size=(*shape, 3)), axis=0) * DT,
-        heading=np.cumsum(rng.normal(size=shape), axis=0) * 0.1,
-        velocity=rng.normal(size=(*shape, 2)),
-        yaw_rate=rng.normal(size=shape),
-        command=command,
-        joint_vel=rng.normal(size=(*shape, 2)) * 3,
-        torque=rng.normal(size=(*shape, 2)),
-        foot_force=np.maximum(rng.normal(size=(steps // 5, episodes, 2)), 0).repeat(5, axis=0) * 40,
-        foot_position=rng.normal(size=(*shape, 2, 3)),
-        foot_velocity=rng.normal(size=(*shape, 2, 3)),
-        alive=alive,
-        fell=~alive[-1],
-    )
-
-
-def mirrored(trajectory: Trajectory) -> Trajectory:
-    """Return the same motion seen in a mirror; the two joints are a left and a right one."""
-    flip = np.array([1.0, -1.0, 1.0])
-    return replace(
-        trajectory,
-        position=trajectory.position * flip,
-        heading=-trajectory.heading,
-        velocity=trajectory.velocity * flip[:2],
-        yaw_rate=-trajectory.yaw_rate,
-        command=trajectory.command * [1.0, -1.0, -1.0],
-        joint_vel=trajectory.joint_vel[..., ::-1],
-        torque=trajectory.torque[..., ::-1],
-        foot_force=trajectory.foot_force[..., ::-1],
-        foot_position=trajectory.foot_position[..., ::-1, :] * flip,
-        foot_velocity=trajectory.foot_velocity[..., ::-1, :] * flip,
-    )
-
-
-def turned(trajectory: Trajectory, yaw: float) -> Trajectory:
-    """Return the same motion in a world turned by `yaw` [rad]."""
-    cos, sin = np.cos(yaw), np.sin(yaw)
-    turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]).T
-    return replace(
-        trajectory,
-        position=trajectory.position @ turn,
-        heading=np.angle(np.exp(1j * (trajectory.heading + yaw))),
-        foot_position=trajectory.foot_position @ turn,
-        foot_velocity=trajectory.foot_velocity @ turn,
-    )
-
-
-def flat(metrics: dict[str, Any]) -> list[Any]:
-    """All figures of the metrics in a list."""
-    figures: list[Any] = []
-    for value in metrics.values():
-        nested = value.values() if isinstance(value, dict) else value
-        figures.extend(nested if isinstance(value, dict | list) else [value])
-    return figures
 
 
 @pytest.mark.parametrize(
@@ -385,114 +237,3 @@ def test_episode_ends_as_a_fall_at_its_first_sample_that_is_not_finite() -> None
     assert flat(scenario_metrics(diverged, LIMITS)) == flat(
         scenario_metrics(fallen(walking, at=200), LIMITS)
     )
-
-
-@pytest.mark.parametrize(
-    "trajectory",
-    [
-        still(0, 0),
-        still(0, 3),
-        still(300, 0),
-        still(1, 2),
-        still(2, 2),
-        still(100, 2),
-        still(102, 1),
-        still(300, 2),
-        still(300, 1, joints=0),
-        fallen(still(300, 3), at=0),
-        fallen(still(300, 3), at=1),
-        fallen(moving((0.3, 0.0, 0.1), (0.3, 0.0, 0.0)), at=101),
-        still(300, torque=np.full((300, 1, 2), 1e200), velocity=np.full((300, 1, 2), 1e308)),
-    ],
-)
-@pytest.mark.filterwarnings("error")
-def test_every_figure_is_finite_or_none(trajectory: Trajectory) -> None:
-    limits = replace(LIMITS, torque_limit=np.full(trajectory.joints, 4.0))
-    metrics = scenario_metrics(trajectory, limits)
-    json.dumps(metrics, allow_nan=False)
-    assert sorted(metrics) == sorted(KEYS)
-
-
-def test_all_fallen_at_once_has_no_figures_but_the_count() -> None:
-    metrics = scenario_metrics(fallen(still(300, 3), at=0), LIMITS)
-    assert (metrics["episodes"], metrics["successes"], metrics["falls"]) == (3, 0, 3)
-    assert metrics["distance_m"] == 0.0
-    counted = ("episodes", "successes", "success_rate", "success_ci95", "falls", "distance_m")
-    assert set(flat({k: v for k, v in metrics.items() if k not in counted})) == {None}
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_mirror_swaps_left_and_right_and_changes_nothing_else(seed: int) -> None:
-    metrics = scenario_metrics(wild(seed), LIMITS)
-    limits = replace(LIMITS, torque_limit=LIMITS.torque_limit[::-1])
-    mirror = scenario_metrics(mirrored(wild(seed)), limits)
-    for name in ("duty_factor", "swing_clearance_m"):
-        metrics[name] = {"left": metrics[name]["right"], "right": metrics[name]["left"]}
-    assert flat(mirror) == pytest.approx(flat(metrics))
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_constant_world_yaw_changes_nothing(seed: int) -> None:
-    expected = flat(scenario_metrics(wild(seed), LIMITS))
-    assert flat(scenario_metrics(turned(wild(seed), 2.3), LIMITS)) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_samples_after_a_fall_change_nothing(seed: int) -> None:
-    trajectory = wild(seed)
-    dead = ~trajectory.alive
-    assert dead[:, 0].any()
-    names = [k for k, v in vars(trajectory).items() if isinstance(v, np.ndarray) and v.ndim > 1]
-    spoiled = {name: getattr(trajectory, name).copy() for name in names if name != "alive"}
-    for value in spoiled.values():
-        value[dead] = 1e6
-    again = scenario_metrics(replace(trajectory, **spoiled), LIMITS)
-    assert again == scenario_metrics(trajectory, LIMITS)
-
-
-def test_metrics_change_nothing_in_the_trajectory() -> None:
-    trajectory = wild(0)
-    before = {k: v.copy() for k, v in vars(trajectory).items() if isinstance(v, np.ndarray)}
-    scenario_metrics(trajectory, LIMITS)
-    for name, value in before.items():
-        np.testing.assert_array_equal(getattr(trajectory, name), value)
-
-
-def test_64_episodes_of_1000_steps_take_less_than_300_ms() -> None:
-    limits = replace(LIMITS, torque_limit=np.full(11, 4.0))
-    shape = (1000, 64, 11)
-    speed = np.random.default_rng(0).normal(size=shape)
-    trajectory = still(1000, 64, 11, joint_vel=speed, torque=speed[::-1])
-    taken = []
-    for _ in range(3):
-        start = time.perf_counter()
-        scenario_metrics(trajectory, limits)
-        taken.append(time.perf_counter() - start)
-    assert min(taken) < 0.3
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ({"torque": np.zeros((9, 1, 3))}, r"torque: expected shape \(9, 1, 2\), got \(9, 1, 3\)"),
-        ({"joint_vel": np.zeros((9, 1))}, r"joint_pos: expected shape \(9, 1, n\), got"),
-        ({"heading": np.zeros((9, 2))}, r"heading: expected shape \(9, 1\), got \(9, 2\)"),
-        ({"alive": np.ones(9)}, r"alive: expected shape \(T, N\), got \(9,\)"),
-        ({"fell": np.zeros(2)}, r"fell: expected shape \(1\), got \(2,\)"),
-        ({"fell": np.ones(1)}, "fell: episode 0 fell, but is alive at its end"),
-        ({"alive": np.eye(9)[:, 4:5]}, "alive: episode 0 runs again after its end"),
-        ({"dt": 0.0}, "dt: expected a positive number, got 0.0"),
-        ({"gait_period": np.inf}, "gait_period: expected a positive number, got inf"),
-        ({"weight": np.nan}, "weight: expected a positive number, got nan"),
-    ],
-)
-def test_trajectory_names_the_field_that_does_not_fit(fields: dict[str, Any], message: str) -> None:
-    with pytest.raises(ValueError, match=f"^Trajectory.{message}"):
-        still(9, **fields)
-
-
-def test_limits_must_be_of_the_robot() -> None:
-    with pytest.raises(ValueError, match="expected 3 joints, got 2"):
-        scenario_metrics(still(joints=3), LIMITS)
-    with pytest.raises(ValueError, match=r"expected shape \(n,\), got \(\)"):
-        ServoLimits(torque_limit=np.array(4.0), no_load_speed=5.8, copper_loss=0.5)

@@ -238,6 +238,8 @@ class PPOConfig(Model):
 
     steps: Count
     """Control steps to train for, over all environments."""
+    episode_length: Positive
+    """Age at which training starts an episode anew, which is not a failure [s]."""
     epochs: Count
     """Passes over each iteration's data."""
     learning_rate: Positive

@@ -137,7 +137,7 @@ class WildRobotEnv(Env):
             obs=self._observe(episode, before.encoders, context, key),
             reward=reward,
             done=failed.astype(reward.dtype),
-            metrics=metrics,
+            metrics={**state.metrics, **metrics},
             info={**state.info, "rng": rng},
         )
 

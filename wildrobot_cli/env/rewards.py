@@ -5,6 +5,7 @@ import jax.numpy as jnp
 
 from wildrobot_cli.env.context import StepContext
 from wildrobot_cli.env.gait import TURN, swing_height
+from wildrobot_cli.runtime.rotations import to_heading_frame
 
 BEARING = 0.05
 """A sole bears load above this share of the robot's weight."""
@@ -13,6 +14,19 @@ BEARING = 0.05
 def _moving(ctx: StepContext) -> jax.Array:
     """1 where the robot is asked to move, 0 where it is asked to stand. Shape ()."""
     return (jnp.abs(ctx.command).sum() > 0).astype(ctx.command.dtype)
+
+
+def _foot_lead(ctx: StepContext) -> jax.Array:
+    """From the right to the left sole, heading frame: ahead, leftward [m]. Shape (2,)."""
+    apart = ctx.foot_positions[0, :2] - ctx.foot_positions[1, :2]
+    return to_heading_frame(apart, ctx.heading, jnp)
+
+
+def _travel(swing: jax.Array, swing_fraction: float) -> jax.Array:
+    """Fore-aft place of a foot by its phase: -1 at lift-off, 1 at touchdown. Shape (2,)."""
+    stance = (swing - swing_fraction) / (1.0 - swing_fraction)
+    forth = -jnp.cos(jnp.pi * swing / swing_fraction)
+    return jnp.where(swing < swing_fraction, forth, 1.0 - 2.0 * stance)
 
 
 def alive(ctx: StepContext) -> jax.Array:
@@ -41,6 +55,22 @@ def track_foot_height(ctx: StepContext, *, sigma: float, height: float) -> jax.A
     target = swing_height(ctx.foot_swing * TURN, ctx.swing_fraction, height) * _moving(ctx)
     error = ctx.foot_positions[:, 2] - target
     return jnp.exp(-jnp.sum(error**2) / sigma**2)
+
+
+def track_stride(ctx: StepContext, *, sigma: float, reach: float) -> jax.Array:
+    """exp(-e^2 / sigma^2) of the left foot's lead over the right against the clock's [m]. Shape ().
+
+    A foot goes from `reach` seconds of commanded travel before the hips to as far behind while it
+    stands, and swings back along a cosine.
+    """
+    lead = _foot_lead(ctx)[0]
+    left, right = _travel(ctx.foot_swing, ctx.swing_fraction) * reach * ctx.command[0]
+    return jnp.exp(-((lead - (left - right)) ** 2) / sigma**2)
+
+
+def foot_gap_l2(ctx: StepContext, *, least: float) -> jax.Array:
+    """Squared shortfall of the feet's sideways distance [m^2]: they must not cross. Shape ()."""
+    return jnp.maximum(least - _foot_lead(ctx)[1], 0.0) ** 2
 
 
 def tilt_l2(ctx: StepContext) -> jax.Array:
@@ -103,6 +133,8 @@ TERMS = {
         track_yaw_rate,
         track_heading,
         track_foot_height,
+        track_stride,
+        foot_gap_l2,
         tilt_l2,
         tilt_rate_l2,
         vertical_velocity_l2,

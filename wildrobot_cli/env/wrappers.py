@@ -30,15 +30,21 @@ class BankResetWrapper(Wrapper):
     """
 
     def reset(self, rng: jax.Array) -> State:
-        """Reset a batch; `rng` has one key for each environment. Shape (num_envs, 2)."""
+        """Reset a batch; `rng` has one key for each environment. Shape (num_envs, 2).
+
+        Ages start anywhere in an episode: else all timeouts would fall on the same step.
+        """
         state = self.env.reset(rng)
+        key_bank, key_age = jax.random.split(jax.random.fold_in(rng[0], _BANK_KEY))
+        ages = jax.random.randint(key_age, state.done.shape, 0, self.env.episode_length)
         rows = jnp.arange(BANK_SIZE) % rng.shape[0]
         bank = {
             "starts": jax.tree.map(lambda leaf: leaf[rows], _start(state)),
-            "rng": jax.random.fold_in(rng[0], _BANK_KEY),
+            "rng": key_bank,
             "tick": jnp.zeros((), jnp.int32),
         }
-        return state.replace(info={**state.info, _BANK: bank})
+        info = {**state.info, "steps": ages.astype(state.done.dtype), _BANK: bank}
+        return state.replace(info=info)
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step a batch, and restart the episodes that ended."""

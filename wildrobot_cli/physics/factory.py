@@ -6,7 +6,6 @@ import jax
 import mujoco
 
 from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig, SolverConfig
-from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
 
@@ -23,6 +22,7 @@ def make_engine(robot: Robot, config: EnvConfig) -> Engine:
 
     Raises:
         EnvironmentUnavailable: the engine does not run here.
+        ConfigError: the engine cannot simulate the robot.
     """
     name = resolve_engine(config.engine)
     settings = config.mujoco if name == "mujoco" else config.mjx
@@ -31,9 +31,9 @@ def make_engine(robot: Robot, config: EnvConfig) -> Engine:
         from wildrobot_cli.physics.mujoco import MujocoEngine
 
         return MujocoEngine(model, robot.root_body, config.substeps, config.mujoco.threads)
-    raise EnvironmentUnavailable(
-        "engine 'mjx' is not part of this release yet; use --engine mujoco"
-    )
+    from wildrobot_cli.physics.mjx import MjxEngine
+
+    return MjxEngine(model, robot.root_body, config.substeps, config.mjx.impl)
 
 
 def engine_model(robot: Robot, config: EnvConfig, solver: SolverConfig) -> mujoco.MjModel:

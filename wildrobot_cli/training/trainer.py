@@ -134,7 +134,8 @@ class _Parts:
         env = WildRobotEnv(config.env)
         batch = batch_config(config, env.backend)
         schedule = Schedule.of(config, batch)
-        wrapped = wrap_for_training(env, config.env.episode_steps)
+        episode_steps = round(config.ppo.episode_length / config.env.control_period)
+        wrapped = wrap_for_training(env, episode_steps)
         return cls(config, env, schedule, Learner(wrapped, config.ppo, batch, schedule.iterations))
 
 

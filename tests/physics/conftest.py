@@ -1,0 +1,70 @@
+"""What the tests of physics share."""
+
+import copy
+from collections.abc import Callable
+from functools import cache
+
+import jax
+import mujoco
+import pytest
+from engines import ENGINES, Rig, build
+from simulations import CONTROL_PERIOD, SUBSTEPS, Cases, make_cases
+
+
+@pytest.fixture(scope="session")
+def model(robot) -> mujoco.MjModel:
+    """The robot with a solver that converges; not to be changed."""
+    model = copy.copy(robot.model)
+    model.opt.timestep = CONTROL_PERIOD / SUBSTEPS
+    model.opt.iterations = model.opt.ls_iterations = 50
+    model.opt.tolerance = 1e-12
+    return model
+
+
+@pytest.fixture(scope="session")
+def cases(robot) -> Cases:
+    """Simulations in different states."""
+    return make_cases(robot)
+
+
+@pytest.fixture(scope="session")
+def build_rig(robot, model, cases) -> Callable[[str], Rig]:
+    """From an engine's name to the engine, compiled once."""
+
+    @cache
+    def build_once(name: str) -> Rig:
+        with jax.enable_x64(True):
+            return build(ENGINES[name], model, robot.root_body, cases)
+
+    return build_once
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def rig(request, build_rig) -> Rig:
+    """Each engine in turn, for tests that need no program but the shared ones."""
+    return build_rig(request.param)
+
+
+@pytest.fixture(
+    scope="session",
+    params=[
+        pytest.param(name, marks=[pytest.mark.slow] if kind.compiles_long else [])
+        for name, kind in ENGINES.items()
+    ],
+)
+def compiling_rig(request, build_rig) -> Rig:
+    """Each engine in turn, for tests that compile other programs of it."""
+    return build_rig(request.param)
+
+
+@pytest.fixture
+def double_precision():
+    """Compare in float64, in which rounding hides nothing."""
+    with jax.enable_x64(True):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def scratch(tmp_path, monkeypatch):
+    """MuJoCo logs its warnings into the working folder."""
+    monkeypatch.chdir(tmp_path)
