@@ -64,6 +64,14 @@ def test_parameter_that_is_no_number(robot, value):
     assert message == f"env.rewards.track_velocity.sigma: expected a number, got {value!r}"
 
 
+@pytest.mark.parametrize("value", [0, -0.1])
+def test_width_that_is_not_positive(robot, value):
+    message = refusal(robot, {"track_velocity": RewardTerm(weight=1.0, sigma=value)})
+    assert message == (
+        f"env.rewards.track_velocity.sigma: expected a number greater than 0, got {value}"
+    )
+
+
 def test_group_that_is_no_name(robot):
     message = refusal(robot, {"joint_deviation_l2": RewardTerm(weight=1.0, group=3)})
     assert message == "env.rewards.joint_deviation_l2.group: expected a name, got 3"

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import jax
 import mujoco
-import pytest
 from simulations import SUBSTEPS, Cases
 
 from wildrobot_cli.physics.mjx import MjxEngine

@@ -63,6 +63,8 @@ def _check_value(value: Any, kind: Any, path: str) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
     if (kind is float and not number) or (kind is str and not isinstance(value, str)):
         raise ConfigError(f"{path}: expected {_describe(kind)}, got {value!r}")
+    if path.endswith(".sigma") and value <= 0:
+        raise ConfigError(f"{path}: expected a number greater than 0, got {value!r}")
 
 
 def _describe(kind: Any) -> str:

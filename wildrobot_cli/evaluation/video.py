@@ -66,7 +66,7 @@ def write_video(
     env: WildRobotEnv,
     positions: np.ndarray,
     frames_per_s: float = 25.0,
-    size: tuple[int, int] = (480, 480),
+    size: tuple[int, int] = (400, 400),
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
     """Render positions with the robot's tracking camera into an animated picture.
@@ -94,7 +94,9 @@ def write_video(
         for frame in _frames(env, positions[::stride], size, on_progress or (lambda _: None))
     ]
     duration = round(1000 * stride * env.dt)
-    frames[0].save(path, save_all=True, append_images=frames[1:], loop=0, duration=duration)
+    frames[0].save(
+        path, save_all=True, append_images=frames[1:], loop=0, duration=duration, quality=60
+    )
 
 
 def _frames(

@@ -10,12 +10,9 @@ from mujoco import mjx
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.physics.constants import INPUTS, DerivedConstants
-from wildrobot_cli.physics.protocol import Params, PhysicsState, check_params
+from wildrobot_cli.physics.protocol import FASTEST, Params, PhysicsState, check_params
 
 Impl = Literal["jax", "warp"]
-
-_FAST = 1e6
-"""A generalized speed beyond this is a simulation that blew up [m/s, rad/s]."""
 
 _FRICTION = "dof_frictionloss"
 """Raised above zero: MJX, unlike MuJoCo, locks a joint whose friction is drawn as zero."""
@@ -143,5 +140,5 @@ def _read(data: mjx.Data, ok: jax.Array) -> PhysicsState:
     """What the environment sees of a simulation."""
     precision = jnp.result_type(float)
     values = {name: jnp.asarray(getattr(data, name), precision) for name in _READ}
-    slow = (jnp.abs(values["qvel"]) < _FAST).all()
+    slow = (jnp.abs(values["qvel"]) < FASTEST).all()
     return PhysicsState(**values, ok=ok & slow & jnp.isfinite(values["qpos"]).all())

@@ -10,15 +10,12 @@ import mujoco
 import numpy as np
 from mujoco.batch import Batch, SimulationError
 
+from wildrobot_cli.physics.constants import INPUTS
 from wildrobot_cli.physics.host_call import host_call
-from wildrobot_cli.physics.protocol import Params, PhysicsState, check_params
-
-_FAST = 1e6
-"""A generalized speed beyond this is a simulation that blew up [m/s, rad/s]."""
+from wildrobot_cli.physics.protocol import FASTEST, Params, PhysicsState, check_params
 
 _STATE = ("qpos", "qvel", "qacc_warmstart", "time")
 _OUTPUTS = ("qpos", "qvel", "qacc_warmstart", "sensordata", "actuator_force", "time")
-_DERIVES_CONSTANTS = frozenset({"body_mass", "body_inertia", "body_ipos", "dof_armature"})
 
 
 class MujocoEngine:
@@ -105,7 +102,7 @@ class _ParameterBatch:
         changed = np.zeros(self.sims.nsim, dtype=bool)
         for name in sorted({*params, *self._applied}):
             changed |= self._apply_field(name, params.get(name))
-        if changed.any() and _DERIVES_CONSTANTS & {*params, *self._applied}:
+        if changed.any() and INPUTS & {*params, *self._applied}:
             self.sims.set_const(ids=np.flatnonzero(changed))
 
     def _apply_field(self, name: str, value: np.ndarray | None) -> np.ndarray:
@@ -147,7 +144,7 @@ class _ParameterBatch:
         for name, value in zip(_OUTPUTS, values, strict=True):
             value[...] = self.bound[name].reshape(value.shape)
         with np.errstate(invalid="ignore"):
-            slow = (np.abs(self.bound["qvel"]) < _FAST).all(axis=1)
+            slow = (np.abs(self.bound["qvel"]) < FASTEST).all(axis=1)
         ok &= (slow & np.isfinite(self.bound["qpos"]).all(axis=1)).reshape(ok.shape)
 
 

@@ -22,6 +22,9 @@ RANDOMIZABLE = (
 )
 """The `MjModel` fields that `Params` may hold."""
 
+FASTEST = 1e6
+"""A generalized speed beyond this is a simulation that blew up [m/s, rad/s]."""
+
 
 @struct.dataclass
 class PhysicsState:

@@ -97,7 +97,7 @@ def open_run(path: Path) -> RunFolder:
     if run.config_file.is_file() and run.checkpoints.is_dir():
         return run
     if not path.exists():
-        runs = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+        runs = [other.parent.name for other in path.parent.glob("*/config.yaml")]
         raise RunError(f"{path}: no such run{suggest(path.name, runs)}")
     raise RunError(f"{path}: not a run folder; expected config.yaml and checkpoints/ in it")
 
