@@ -158,7 +158,6 @@ class Learner:
         minibatch = jax.tree.map(lambda leaf: leaf[rows], data)
         (_, metrics), gradient = self._loss(params, normalizer, minibatch, key_loss)
         updates, optimizer = self._optimizer.update(gradient, optimizer)
-        metrics["gradient_norm"] = optax.tree.norm(gradient)
         return (optimizer, optax.apply_updates(params, updates), key), metrics
 
 
