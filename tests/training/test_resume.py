@@ -13,6 +13,14 @@ from wildrobot_cli.training.run_folder import RunFolder
 from wildrobot_cli.training.signals import Interrupted, stop_requests
 
 
+@pytest.fixture(autouse=True)
+def foreground():
+    """Signals as in a terminal: a test runner in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def stopped_run(config, folder, signal_number: int, after: int) -> RunFolder:
     """A run that a signal stopped after some iterations."""
 
@@ -77,3 +85,10 @@ def test_the_second_signal_acts_at_once():
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_ignored_signal_stays_ignored():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with stop_requests() as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.signal_number is None

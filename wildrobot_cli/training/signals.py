@@ -30,6 +30,7 @@ class StopRequest:
 def stop_requests() -> Iterator[StopRequest]:
     """Note the first Ctrl-C or SIGTERM instead of dying of it; the second one acts at once.
 
+    A signal that the process was started to ignore (a background job's Ctrl-C) stays ignored.
     Outside of the main thread, where Python delivers no signals, nothing is changed.
     """
     request = StopRequest()
@@ -41,7 +42,8 @@ def stop_requests() -> Iterator[StopRequest]:
 
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
-            previous[number] = signal.signal(number, note)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                previous[number] = signal.signal(number, note)
     except ValueError:
         previous.clear()
     try:
