@@ -46,6 +46,12 @@ def robot():
 
 
 @pytest.fixture(scope="session")
+def biped() -> Path:
+    """The YAML of a robot that is not ours, with box feet and implicitfast."""
+    return ROOT / "tests" / "robots" / "biped.yaml"
+
+
+@pytest.fixture(scope="session")
 def config():
     """The default configuration, on the engine that runs everywhere."""
     from wildrobot_cli import Config

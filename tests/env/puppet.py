@@ -44,6 +44,7 @@ class PuppetEngine:
 
     def __init__(self, robot: Robot, control_period: float) -> None:
         self._robot = robot
+        self.model = robot.model
         self._control_period = control_period
         self._sensors = np.zeros(robot.model.nsensordata)
         self._sensors[robot.imu.orientation] = 1.0, 0.0, 0.0, 0.0

@@ -3,6 +3,7 @@
 Nothing heavy is imported here: `wildrobot --help` must answer at once.
 """
 
+import math
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -34,6 +35,9 @@ JsonOption = Annotated[
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Physics engine: auto, mujoco or mjx.")
 ]
+ImplOption = Annotated[
+    str | None, typer.Option("--impl", help="Implementation of MJX: jax or warp.")
+]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 
 _debug = False
@@ -46,6 +50,56 @@ def common(
     """From a small legged robot's model to a policy that walks on its servos."""
     global _debug  # noqa: PLW0603
     _debug = debug
+
+
+@app.command()
+def validate(
+    config: ConfigOption = "ppo.yaml",
+    mode: Annotated[
+        str, typer.Option("--mode", help="smoke, equivalence, jit, performance or all.")
+    ] = "all",
+    num_envs: Annotated[int, typer.Option("--num-envs", min=1, help="Environments.")] = 8,
+    num_steps: Annotated[int, typer.Option("--num-steps", min=3, help="Control steps.")] = 50,
+    engine: EngineOption = None,
+    impl: ImplOption = None,
+    robot: Annotated[
+        str | None, typer.Option("--robot", help="Robot YAML, or a packaged one's name.")
+    ] = None,
+    x64: Annotated[
+        bool | None, typer.Option("--x64/--x32", help="Precision of the proof; x64 if it can.")
+    ] = None,
+    tolerance: Annotated[
+        float | None, typer.Option("--tolerance", help="Largest difference that counts as equal.")
+    ] = None,
+    skip_bench: Annotated[
+        bool, typer.Option("--skip-bench", help="Leave out the measurement of speed.")
+    ] = False,
+    seed: SeedOption = None,
+    overrides: SetOption = [],  # noqa: B006
+    json: JsonOption = None,
+) -> None:
+    """Prove the environment: MJX against MuJoCo C, compiled against eager, and more."""
+    from wildrobot_cli.commands.settings import load_config, prepare_jax
+
+    prepare_jax()
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        raise ConfigError(f"--tolerance: expected a number above 0, got {tolerance}")
+    if robot is not None:
+        overrides = [*overrides, f"env.robot={robot}"]
+    settings = load_config(config, overrides, seed=seed, engine=engine, impl=impl)
+    from wildrobot_cli.cli.validate_view import run_validation
+    from wildrobot_cli.commands.validate import ValidationRequest, choose_modes, choose_precision
+
+    request = ValidationRequest(
+        config=settings,
+        modes=choose_modes(mode, skip_bench),
+        num_envs=num_envs,
+        num_steps=num_steps,
+        precision=choose_precision(x64, settings),
+        tolerance=tolerance,
+    )
+    if not run_validation(request, json):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -63,9 +117,7 @@ def train(
         bool, typer.Option("--verify", help="A smoke run of seconds that leaves nothing behind.")
     ] = False,
     engine: EngineOption = None,
-    impl: Annotated[
-        str | None, typer.Option("--impl", help="Implementation of MJX: jax or warp.")
-    ] = None,
+    impl: ImplOption = None,
     num_envs: Annotated[
         int | None, typer.Option("--num-envs", help="Environments stepped together.")
     ] = None,

@@ -1,6 +1,7 @@
 """The walking environment: a `brax.envs.Env` over any engine, for any robot."""
 
-from functools import partial
+from functools import cached_property, partial
+from itertools import accumulate
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from wildrobot_cli.env.randomization import draw_params
 from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
-from wildrobot_cli.robot import load_robot
+from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.runtime import observations
 from wildrobot_cli.runtime.rotations import up_vector, wrap_angle, yaw
 
@@ -55,15 +56,17 @@ class WildRobotEnv(Env):
     `wildrobot_cli.env.wrappers.wrap_for_training`.
     """
 
-    def __init__(self, config: EnvConfig, engine: Engine | None = None) -> None:
-        """Build the environment, on the configured engine unless one is given.
+    def __init__(
+        self, config: EnvConfig, engine: Engine | None = None, robot: Robot | None = None
+    ) -> None:
+        """Build the environment, on the configured engine and robot unless others are given.
 
         Raises:
             ConfigError: a term, its parameters, or the robot do not fit.
             EnvironmentUnavailable: the engine does not run here.
         """
         self.config = config
-        self.robot = load_robot(config.robot)
+        self.robot = robot or load_robot(config.robot)
         self.engine = engine or make_engine(self.robot, config)
         self._rewards = bind(rewards.TERMS, config.rewards, "env.rewards", self.robot)
         self._terminations = bind(
@@ -112,9 +115,8 @@ class WildRobotEnv(Env):
             last_action=idle,
             encoders=self._read_encoders(physics),
         )
-        context = self.context(episode)
         zero = jnp.zeros_like(physics.time)
-        obs = self._observe(episode, episode.encoders, context, keys[4])
+        obs = self.observe(episode, episode.encoders, keys[4])
         metrics = dict.fromkeys(self._metric_names(), zero)
         return State(episode, obs, zero, zero, metrics, {"rng": keys[5]})
 
@@ -122,10 +124,11 @@ class WildRobotEnv(Env):
         """Advance one control period: act, judge, reward, ask anew, observe."""
         before: Episode = state.pipeline_state
         rng, key = jax.random.split(state.info["rng"])
-        episode = self._act(before, jnp.clip(action, -1.0, 1.0))
+        episode = self.act(before, jnp.clip(action, -1.0, 1.0))
         context = self.context(episode)
-        failed = self._failed(context) | ~episode.physics.ok
-        terms = self._reward_terms(context)
+        verdicts = [~episode.physics.ok, *self.terminations(context).values()]
+        failed = jnp.stack(verdicts).any()
+        terms = self.rewards(context)
         reward = jnp.maximum(sum(terms.values()), 0.0)
         reward = reward - self.config.fall_penalty * failed
         speed_error = jnp.linalg.norm(context.command[:2] - context.velocity)
@@ -134,7 +137,7 @@ class WildRobotEnv(Env):
         episode = self._next_command(episode)
         return state.replace(
             pipeline_state=episode,
-            obs=self._observe(episode, before.encoders, context, key),
+            obs=self.observe(episode, before.encoders, key),
             reward=reward,
             done=failed.astype(reward.dtype),
             metrics={**state.metrics, **metrics},
@@ -155,6 +158,75 @@ class WildRobotEnv(Env):
         )
         return read_context(self.robot, episode.physics, task)
 
+    def act(self, episode: Episode, action: jax.Array) -> Episode:
+        """Step physics with an action; a failed simulation keeps its last good state."""
+        wrench = jnp.zeros(6, action.dtype)
+        after = self.engine.step(episode.params, episode.physics, self.targets(action), wrench)
+        kept = jax.tree.map(partial(jnp.where, after.ok), after, episode.physics)
+        return episode.replace(  # type: ignore[attr-defined]
+            physics=kept.replace(ok=after.ok),
+            heading_target=episode.heading_target + episode.command[2] * self.dt,
+            phase=advance(episode.phase, self.config.gait.frequency, self.dt),
+            action=action,
+            last_action=episode.action,
+            encoders=self._read_encoders(kept),
+        )
+
+    def targets(self, action: jax.Array) -> jax.Array:
+        """Servo targets that an action in [-1, 1] asks for [rad]. Shape (n,) -> (n,)."""
+        targets = self.robot.home_ctrl + self.config.action_scale * action
+        return jnp.clip(targets, self.robot.lower, self.robot.upper).astype(action.dtype)
+
+    def rewards(self, context: StepContext) -> dict[str, jax.Array]:
+        """Weighted reward terms, times the control period. Shapes ()."""
+        return {
+            name: term(context) * (self.config.rewards[name].weight * self.dt)
+            for name, term in self._rewards.items()
+        }
+
+    def terminations(self, context: StepContext) -> dict[str, jax.Array]:
+        """Which failures a state shows. Shapes (), bool."""
+        return {name: term(context) for name, term in self._terminations.items()}
+
+    def observe(
+        self, episode: Episode, last_encoders: jax.Array, rng: jax.Array
+    ) -> dict[str, jax.Array]:
+        """What the policy and the value function see of an episode's present state.
+
+        Args:
+            episode: where it is.
+            last_encoders: the encoders' readings one control step before [rad]. Shape (n,).
+            rng: for the sensors' noise.
+        """
+        readings = self._read_sensors(episode, last_encoders, rng)
+        policy = observations.observe(self._scales, readings, jnp)
+        context = self.context(episode)
+        extra = [
+            term(context) * self.config.privileged[name].scale
+            for name, term in self._privileged.items()
+        ]
+        return {POLICY_KEY: policy, VALUE_KEY: jnp.concatenate([policy, *extra])}
+
+    @cached_property
+    def observation_slices(self) -> dict[str, slice]:
+        """Where each term stands in the value function's observation, the policy's terms first."""
+
+        def terms(rng: jax.Array) -> dict[str, jax.Array]:
+            episode = self.reset(rng).pipeline_state
+            readings = self._read_sensors(episode, episode.encoders, rng)
+            context = self.context(episode)
+            seen = {name: observations.TERMS[name](readings, jnp) for name in self._scales}
+            return seen | {name: term(context) for name, term in self._privileged.items()}
+
+        with jax.ensure_compile_time_eval():
+            shapes = jax.eval_shape(terms, jax.random.PRNGKey(0))
+        names = [*self._scales, *self._privileged]
+        ends = accumulate(shapes[name].shape[0] for name in names)
+        return {
+            name: slice(end - shapes[name].shape[0], end)
+            for name, end in zip(names, ends, strict=True)
+        }
+
     def _start(self, params: Params, rng: jax.Array) -> PhysicsState:
         """Put the robot into the home pose with noise, at its servos' home targets."""
         robot, noise = self.robot, self.config.resets
@@ -167,24 +239,6 @@ class WildRobotEnv(Env):
         ctrl = jnp.asarray(robot.home_ctrl, offsets.dtype)
         return self.engine.init(params, home.at[robot.qpos_ids].set(angles), qvel, ctrl)
 
-    def _act(self, before: Episode, action: jax.Array) -> Episode:
-        """Step physics with an action; a failed simulation keeps its last good state."""
-        robot, config = self.robot, self.config
-        targets = jnp.clip(
-            robot.home_ctrl + config.action_scale * action, robot.lower, robot.upper
-        ).astype(action.dtype)
-        wrench = jnp.zeros(6, action.dtype)
-        after = self.engine.step(before.params, before.physics, targets, wrench)
-        kept = jax.tree.map(partial(jnp.where, after.ok), after, before.physics)
-        return before.replace(  # type: ignore[attr-defined]
-            physics=kept.replace(ok=after.ok),
-            heading_target=before.heading_target + before.command[2] * self.dt,
-            phase=advance(before.phase, config.gait.frequency, self.dt),
-            action=action,
-            last_action=before.action,
-            encoders=self._read_encoders(kept),
-        )
-
     def _next_command(self, episode: Episode) -> Episode:
         hold = self.config.commands.hold
         command = command_at(episode.schedule, episode.physics.time, hold, self.dt)
@@ -194,30 +248,8 @@ class WildRobotEnv(Env):
         angles = physics.qpos[self.robot.qpos_ids]
         return observations.quantize(angles, self.robot.servo.encoder_resolution, jnp)
 
-    def _failed(self, context: StepContext) -> jax.Array:
-        verdicts = [term(context) for term in self._terminations.values()]
-        return jnp.stack(verdicts).any() if verdicts else jnp.zeros((), bool)
-
-    def _reward_terms(self, context: StepContext) -> dict[str, jax.Array]:
-        """Weighted terms, times the control period. Shapes ()."""
-        return {
-            name: term(context) * (self.config.rewards[name].weight * self.dt)
-            for name, term in self._rewards.items()
-        }
-
     def _metric_names(self) -> list[str]:
         return [*(f"reward/{name}" for name in self._rewards), "velocity_error", "fall"]
-
-    def _observe(
-        self, episode: Episode, last_encoders: jax.Array, context: StepContext, rng: jax.Array
-    ) -> dict[str, jax.Array]:
-        readings = self._read_sensors(episode, last_encoders, rng)
-        policy = observations.observe(self._scales, readings, jnp)
-        extra = [
-            term(context) * self.config.privileged[name].scale
-            for name, term in self._privileged.items()
-        ]
-        return {POLICY_KEY: policy, VALUE_KEY: jnp.concatenate([policy, *extra])}
 
     def _read_sensors(
         self, episode: Episode, last_encoders: jax.Array, rng: jax.Array

@@ -41,7 +41,7 @@ class MjxEngine:
         """
         if impl == "warp":
             _require_warp()
-        self._model = model
+        self.model = model
         self._root_body = root_body
         self._substeps = substeps
         self._impl = impl
@@ -85,7 +85,7 @@ class MjxEngine:
         precision = jnp.result_type(float)
         if precision not in self._programs:
             with jax.ensure_compile_time_eval():
-                self._programs[precision] = _put(self._model, self._impl)
+                self._programs[precision] = _put(self.model, self._impl)
         return self._programs[precision]
 
 

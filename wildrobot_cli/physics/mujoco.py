@@ -31,9 +31,9 @@ class MujocoEngine:
         self, model: mujoco.MjModel, root_body: int, substeps: int, threads: int = 0
     ) -> None:
         """Take a compiled model; `threads` 0 is one for each core."""
-        self._model = model
+        self.model = model
         # Without auto-reset a diverged simulation shows itself instead of jumping home.
-        self._model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self._root_body = root_body
         self._substeps = substeps
         self._threads = threads
@@ -60,7 +60,7 @@ class MujocoEngine:
     def _call(self, kind: str, params: Params, inputs: tuple[jax.Array, ...]) -> PhysicsState:
         """Run `init` or `step` on the host, as one call for a whole batch."""
         check_params(params)
-        m, dtype = self._model, jnp.result_type(float)
+        m, dtype = self.model, jnp.result_type(float)
         sizes = (m.nq, m.nv, m.nv, m.nsensordata, m.nu)
         results = [
             *(jax.ShapeDtypeStruct((size,), dtype) for size in sizes),
@@ -80,7 +80,7 @@ class MujocoEngine:
         count = int(np.prod(ctrl.shape[:-1], dtype=int))
         with self._lock:
             if count not in self._batches:
-                self._batches[count] = _ParameterBatch(self._model, count, self._threads)
+                self._batches[count] = _ParameterBatch(self.model, count, self._threads)
             batch = self._batches[count]
             batch.apply(dict(zip(names, inputs[len(_STATE) + 2 :], strict=True)))
             batch.load(state, ctrl, wrench, self._root_body)
@@ -94,7 +94,7 @@ class _ParameterBatch:
         self.sims = Batch(model, nsim=count, nthread=threads)
         names = {*_OUTPUTS, "ctrl", "xfrc_applied"}
         self.bound = {name: self.sims.bind(name) for name in names}
-        self._model = model
+        self.model = model
         self._applied: dict[str, np.ndarray] = {}
 
     def apply(self, params: dict[str, np.ndarray]) -> None:
@@ -107,7 +107,7 @@ class _ParameterBatch:
 
     def _apply_field(self, name: str, value: np.ndarray | None) -> np.ndarray:
         """Write one field where it differs; return which simulations changed. Shape (nsim,)."""
-        nominal = getattr(self._model, name)
+        nominal = getattr(self.model, name)
         shape = (self.sims.nsim, *nominal.shape)
         value = np.broadcast_to(nominal, shape) if value is None else value.reshape(shape)
         applied = self._applied.get(name)

@@ -3,6 +3,7 @@
 from typing import Any, Protocol
 
 import jax
+import mujoco
 from flax import struct
 
 Params = dict[str, jax.Array]
@@ -52,6 +53,11 @@ class Engine(Protocol):
     @property
     def name(self) -> str:
         """The engine's name in configurations."""
+        ...
+
+    @property
+    def model(self) -> mujoco.MjModel:
+        """The model that it simulates."""
         ...
 
     def init(

@@ -1,6 +1,7 @@
 """What a robot is to everything else: indices, limits, gains, poses, places in sensordata."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import mujoco
@@ -107,3 +108,16 @@ class Robot:
         The dynamics, and the layout of qpos, qvel, ctrl and sensordata, are those of `model`.
         """
         return mujoco.MjModel.from_xml_path(str(self.mjcf_path))
+
+    def variant(self, edit: Callable[[mujoco.MjSpec], None]) -> "Robot":
+        """Return this robot with its MJCF edited; what names refer to must stay."""
+        spec = physics_spec(self.mjcf_path)
+        edit(spec)
+        return replace(self, model=spec.compile())
+
+
+def physics_spec(mjcf_path: Path) -> mujoco.MjSpec:
+    """Read an MJCF, to be compiled without what is only there to look at."""
+    spec = mujoco.MjSpec.from_file(str(mjcf_path))
+    spec.compiler.discardvisual = True
+    return spec

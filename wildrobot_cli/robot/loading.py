@@ -14,7 +14,7 @@ from wildrobot_cli.config.document import Document
 from wildrobot_cli.config.loader import find, read_yaml, validate
 from wildrobot_cli.config.resources import asset_dir
 from wildrobot_cli.errors import ConfigError, suggest
-from wildrobot_cli.robot.description import Feet, Foot, Imu, Robot
+from wildrobot_cli.robot.description import Feet, Foot, Imu, Robot, physics_spec
 from wildrobot_cli.robot.parts import Parts
 from wildrobot_cli.robot.schema import FootConfig, ImuConfig, RobotConfig
 
@@ -69,9 +69,7 @@ def _compile(path: Path, document: Document) -> mujoco.MjModel:
     if not path.is_file():
         raise ConfigError(f"{where}: no such file: {path}")
     try:
-        spec = mujoco.MjSpec.from_file(str(path))
-        spec.compiler.discardvisual = True
-        return spec.compile()
+        return physics_spec(path).compile()
     except (ValueError, mujoco.FatalError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {path} does not compile: {reason}") from None

@@ -96,5 +96,7 @@ def observe(scales: Mapping[str, float], readings: Readings, xp: ModuleType) -> 
 
 
 def quantize(angles: Array, resolution: float, xp: ModuleType) -> Array:
-    """Round joint angles to the encoder's resolution [rad]. Shape (n,) -> (n,)."""
+    """Round joint angles to the resolution [rad], unless it is 0. Shape (n,) -> (n,)."""
+    if resolution == 0:
+        return angles
     return xp.round(angles / resolution) * resolution

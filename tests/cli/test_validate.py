@@ -1,0 +1,113 @@
+"""`wildrobot validate` in a fresh process, as a user runs it before training."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture(scope="module")
+def validated(tmp_path_factory):
+    """The whole of it but speed, on the packaged robot: the gates are the project's own."""
+    folder = tmp_path_factory.mktemp("empty")
+    arguments = ["validate", "--mode", "all", "--skip-bench", "--json", "found.json"]
+    command = [sys.executable, "-m", "wildrobot_cli", *arguments]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return done, json.loads((folder / "found.json").read_text())
+
+
+def test_packaged_robot_passes(validated):
+    done, found = validated
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stderr == ""
+    assert found["passed"] is True
+    assert {mode: result["passed"] for mode, result in found["modes"].items()} == {
+        "smoke": True,
+        "equivalence": True,
+        "jit": True,
+    }
+
+
+@pytest.mark.parametrize("run", ["single_step", "free_running"])
+def test_mjx_is_mujoco_to_ten_digits(validated, run):
+    found = validated[1]["modes"]["equivalence"]
+    assert (found["reference"], found["candidate"]) == ("mujoco", "mjx")
+    assert (found["precision"], found["steps"], found["envs"]) == ("float64", 50, 8)
+    assert found["contact"] > 0.5
+    assert found[run]["done_agreement"] == 1.0
+    gaps = found[run]["max_abs_diff"]
+    assert set(gaps) == {"obs", "reward", "qpos", "qvel", "sensordata"}
+    assert max(gaps.values()) < 1e-10
+    assert max(gaps.values()) > 0, "two engines that agree to the last bit are one engine"
+
+
+def test_single_precision_steps_are_equal_to_a_thousandth(validated):
+    single = validated[1]["modes"]["equivalence"]["single_precision"]
+    assert single["precision"] == "float32"
+    assert single["single_step"]["relative"] < 1e-3
+    assert single["single_step"]["done_agreement"] == 1.0
+
+
+def test_training_settings_are_reported(validated):
+    found = validated[1]["modes"]["equivalence"]
+    training = found["at_training_settings"]
+    assert training["solver"]["mjx"]["iterations"] == 6
+    assert training["precision"] == "float32"
+    assert {"single_step", "free_running", "terms"} <= set(training)
+    assert set(training["terms"]) == set(found["terms"])
+
+
+def test_jit_found_what_was_promised(validated):
+    found = validated[1]["modes"]["jit"]
+    assert found["recompiles_after_warmup"] == 0
+    for key in ("max_abs_diff_eager", "max_abs_diff_vmap", "max_abs_diff_scan"):
+        assert found[key] < 1e-10
+
+
+def test_table_says_it_at_a_glance(validated):
+    out = validated[0].stdout
+    for words in ("smoke", "equivalence", "float64 trajectories", "eager = compiled", "passed"):
+        assert words in out
+    assert "FAILED" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--mode", "equivalance"), "no such mode; did you mean 'equivalence'?"),
+        (("--mode", "performance", "--skip-bench"), "leaves nothing"),
+        (("--tolerance", "-1"), "--tolerance: expected a number above 0, got -1.0"),
+        (("--tolerance", "nan"), "--tolerance: expected a number above 0, got nan"),
+        (("--robot", "wildrobo"), "did you mean 'wildrobot'?"),
+        (("--impl", "warp", "--x64", "--mode", "equivalence"), "use --x32"),
+        (("--json", "nowhere/found.json"), "no such folder"),
+    ],
+)
+def test_wrong_arguments_are_refused(command, arguments, message):
+    done = command("validate", *arguments)
+    assert done.code == 2
+    assert done.err.startswith("error: ")
+    assert message in done.err
+
+
+def test_failed_gate_is_exit_code_1(command, tmp_path):
+    arguments = ("--mode", "smoke", "--num-envs", "1", "--num-steps", "3", "--json", "found.json")
+    limits = "env.terminations={tilted: {limit: 0.8}, too_low: {limit: 0.6}}"
+    done = command("validate", *arguments, "--set", limits)
+    assert done.code == 1, done
+    assert "FAILED: smoke" in done.out
+    assert json.loads((tmp_path / "found.json").read_text())["passed"] is False
+
+
+@pytest.mark.slow
+def test_another_robot_is_told_what_breaks_equality(command, tmp_path, biped):
+    arguments = ("--mode", "equivalence", "--num-envs", "2", "--num-steps", "20")
+    done = command("validate", "--robot", str(biped), *arguments, "--json", "found.json")
+    assert done.code == 1, done
+    found = json.loads((tmp_path / "found.json").read_text())["modes"]["equivalence"]
+    assert len(found["breakers"]) == 2
+    assert found["without_breakers"] < 1e-10
+    assert found["boundaries"][0]["part"] == "physics"
+    for words in ("left_box, right_box", "spheres", "kv", "without them"):
+        assert words in done.out

@@ -1,0 +1,107 @@
+"""The smoke test passes on the packaged robot, and finds what is wrong with others."""
+
+import dataclasses
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from wildrobot_cli import WildRobotEnv, load_robot
+from wildrobot_cli.env import terminations
+from wildrobot_cli.validation import smoke as module
+from wildrobot_cli.validation.health import check_model
+from wildrobot_cli.validation.smoke import STATES, smoke
+
+
+@pytest.fixture(scope="module")
+def found(reference):
+    return smoke(reference, seed=0, num_envs=2, num_steps=10)
+
+
+def failed(result) -> set[str]:
+    return {check.name for check in result.checks if not check.passed}
+
+
+def test_packaged_robot_passes(found):
+    assert found.passed, failed(found)
+    assert len(found.checks) >= 12
+
+
+def test_ranges_are_of_every_term(found, config):
+    assert set(found.observations) == {*config.observations, *config.privileged}
+    assert set(found.rewards) == set(config.rewards)
+    assert found.observations["last_action"] == (-1.0, 1.0)
+    assert all(low <= high for low, high in [*found.observations.values(), *found.rewards.values()])
+
+
+def test_every_termination_has_states_that_trigger_it():
+    assert set(STATES) == set(terminations.TERMS)
+
+
+class Poisoned(WildRobotEnv):
+    """Observes NaN once an action is extreme."""
+
+    def observe(self, episode, last_encoders, rng):
+        poison = jnp.where(jnp.abs(episode.action).min() == 1.0, jnp.nan, 0.0)
+        seen = super().observe(episode, last_encoders, rng)
+        return {key: value + poison for key, value in seen.items()}
+
+
+class Misjudged(WildRobotEnv):
+    """Measures heading in another sense of turning, and never finds itself tilted."""
+
+    def context(self, episode):
+        context = super().context(episode)
+        return context._replace(heading=-context.heading)
+
+    def terminations(self, context):
+        return {**super().terminations(context), "tilted": jnp.zeros((), bool)}
+
+
+def test_nan_is_found_with_the_actions_that_cause_it(config):
+    env = Poisoned(config, robot=load_robot("wildrobot"))
+    assert failed(smoke(env, seed=0, num_envs=1, num_steps=5)) == {"extreme actions"}
+
+
+def test_wrong_heading_and_deaf_termination_are_found(config):
+    env = Misjudged(config, robot=load_robot("wildrobot"))
+    names = {f"{module.ORIENTATIONS} orientations", "termination tilted"}
+    assert failed(smoke(env, seed=0, num_envs=1, num_steps=5)) == names
+
+
+def test_robot_that_does_not_stand_is_found(config):
+    robot = load_robot("wildrobot")
+    limp = dataclasses.replace(robot, home_ctrl=robot.home_ctrl + 0.5)
+    env = WildRobotEnv(config, robot=limp)
+    assert "home stands for 2 s" in failed(smoke(env, seed=0, num_envs=1, num_steps=3))
+
+
+# --- the model's health
+
+
+def broken(**changes):
+    """The packaged robot with some fields replaced, and its model's arrays changed in place."""
+    robot = load_robot("wildrobot")
+    for name in [name for name in changes if hasattr(robot.model, name)]:
+        getattr(robot.model, name)[...] = changes.pop(name)(getattr(robot.model, name))
+    return dataclasses.replace(robot, **changes)
+
+
+def _long_inertia(value):
+    return np.where(np.arange(3) == 0, 3 * value.max(), value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"body_inertia": _long_inertia}, "inertias"),
+        ({"body_subtreemass": lambda v: v * 0}, "masses"),
+        ({"lower": np.full(11, 0.1)}, "joint limits"),
+        ({"home_ctrl": np.full(11, 0.3)}, "servo torque at home"),
+        ({"home_qpos": np.eye(18)[3] + np.eye(18)[2]}, "contact at home"),
+    ],
+)
+def test_unhealthy_model_is_found(config, changes, name):
+    checks = {check.name: check for check in check_model(broken(**changes), config)}
+    assert not checks[name].passed
+    assert checks[name].measured and checks[name].expected

@@ -1,0 +1,1 @@
+"""Speed, measured: physics, environment, training, start-up."""

@@ -1,0 +1,173 @@
+"""What `wildrobot validate` shows: progress, one table to read at a glance, and what to do."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.table import Table
+from rich.text import Text
+
+from wildrobot_cli.cli.console import check_json, console, write_json
+from wildrobot_cli.commands.validate import (
+    Mode,
+    Outcome,
+    Performance,
+    ValidationRequest,
+    to_json,
+    validate,
+)
+from wildrobot_cli.validation.boundaries import Boundary
+from wildrobot_cli.validation.compare import Difference
+from wildrobot_cli.validation.equivalence import TOLERANCES, Equivalence, Figures
+from wildrobot_cli.validation.jit import Jit
+from wildrobot_cli.validation.smoke import Smoke
+
+Line = tuple[str, str, str, bool | None]
+"""What was checked, what was found, what was expected, whether it holds; None asks for nothing."""
+
+
+def run_validation(request: ValidationRequest, json: Path | None) -> bool:
+    """Validate, print the table, write the JSON; return whether all gates held."""
+    check_json(json)
+    with _stages() as show:
+        outcomes = validate(request, show)
+    console.print(_table(request.config.env.robot, outcomes))
+    for outcome in outcomes.values():
+        if isinstance(outcome, Equivalence):
+            _explain(outcome)
+    passed = all(outcome.passed for outcome in outcomes.values())
+    failed = ", ".join(mode for mode, outcome in outcomes.items() if not outcome.passed)
+    console.print("[green]passed[/green]" if passed else f"[red]FAILED[/red]: {failed}")
+    write_json(json, to_json(outcomes))
+    return passed
+
+
+def _table(title: str, outcomes: Mapping[Mode, Outcome]) -> Table:
+    """One line for each thing that was checked; what was expected stands where it failed."""
+    table = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(no_wrap=True)
+    for mode, outcome in outcomes.items():
+        table.add_row(Text(mode, style="bold"))
+        for label, found, expected, holds in _lines(outcome):
+            text = f"{found}\nexpected: {expected}" if holds is False else found
+            table.add_row(Text(f"  {label}"), Text(text), _verdict(holds))
+        table.add_section()
+    return table
+
+
+@contextmanager
+def _stages() -> Iterator[Callable[[str], None]]:
+    """Show which stage goes on: one changing line in a terminal, one line each in a pipe."""
+    if not console.is_terminal:
+        yield lambda stage: console.print(f"{stage} ...")
+        return
+    with console.status("") as status:
+        yield lambda stage: status.update(f"{stage} ...")
+
+
+def _verdict(holds: bool | None) -> Text:
+    if holds is None:
+        return Text("")
+    return Text("ok", style="green") if holds else Text("FAILED", style="bold red")
+
+
+def _lines(outcome: Outcome) -> list[Line]:
+    if isinstance(outcome, Smoke):
+        return [(c.name, c.measured, c.expected, c.passed) for c in outcome.checks]
+    if isinstance(outcome, Equivalence):
+        return _equivalence_lines(outcome)
+    if isinstance(outcome, Jit):
+        return _jit_lines(outcome)
+    return _performance_lines(outcome)
+
+
+def _equivalence_lines(outcome: Equivalence) -> list[Line]:
+    """The proof and its gates; then what holds at training settings, without a gate."""
+    proof, single = outcome.proof, outcome.single_precision
+    lines: list[Line] = []
+    if proof.precision == "float64":
+        limit = outcome.tolerance
+        for label, gap in _runs(proof):
+            worst = max(gap.max_abs_diff.values())
+            holds = worst <= limit and gap.done_agreement == 1.0
+            lines.append((f"float64 {label}", _largest(gap), _limit(limit), holds))
+    limit = outcome.tolerance if single is proof else TOLERANCES["float32"]
+    gap = single.single_step
+    found = f"{gap.relative:.1e} of a quantity's range{_falls(gap)}"
+    holds = gap.relative <= limit and gap.done_agreement == 1.0
+    lines.append(("float32 single steps", found, _limit(limit), holds))
+    training = _runs(outcome.at_training_settings)
+    return lines + [(f"as trained {label}", _largest(gap), "", None) for label, gap in training]
+
+
+def _limit(value: float) -> str:
+    return f"at most {value:g}, the same falls"
+
+
+def _runs(figures: Figures) -> tuple[tuple[str, Difference], ...]:
+    return ("single steps", figures.single_step), ("trajectories", figures.free_running)
+
+
+def _largest(gap: Difference) -> str:
+    name, value = max(gap.max_abs_diff.items(), key=lambda item: item[1])
+    return f"{value:.1e} in {name}{_falls(gap)}"
+
+
+def _falls(gap: Difference) -> str:
+    agreed = gap.done_agreement
+    return ", same falls" if agreed == 1.0 else f", {1 - agreed:.2%} of falls differ"
+
+
+def _jit_lines(outcome: Jit) -> list[Line]:
+    limit = outcome.tolerance
+    gaps = {
+        "eager = compiled": outcome.max_abs_diff_eager,
+        "batch = members alone": outcome.max_abs_diff_vmap,
+        "scan = loop": outcome.max_abs_diff_scan,
+        "donated = kept buffers": outcome.max_abs_diff_donated,
+    }
+    lines: list[Line] = [
+        (label, f"{gap:.1e}", f"at most {limit:g}", gap <= limit) for label, gap in gaps.items()
+    ]
+    again = outcome.recompiles_after_warmup
+    lines.append(("compiled after warm-up", str(again), "0", again == 0))
+    return lines
+
+
+_WHAT = {"physics": "physics", "env": "environment"}
+
+
+def _performance_lines(outcome: Performance) -> list[Line]:
+    lines: list[Line] = [
+        (
+            f"{_WHAT[row.what]} on {row.engine}" + (f" {row.impl}" if row.impl else ""),
+            f"{row.median:,.0f} steps/s, compiled in {row.compile_s:.0f} s",
+            "",
+            None,
+        )
+        for row in outcome.rows
+    ]
+    lines.append(("mujoco over mjx, physics", f"{outcome.mujoco_over_mjx:.1f}", "", None))
+    return lines
+
+
+def _explain(outcome: Equivalence) -> None:
+    """Say which part differs, which features of the model break equality, and what to change."""
+    for boundary in outcome.boundaries:
+        console.print(Text(_sentence(boundary)))
+    for breaker in outcome.breakers:
+        console.print(
+            Text(
+                f"{breaker.feature} ({breaker.where}) makes qvel differ by "
+                f"{breaker.difference:.1e}: {breaker.remedy}"
+            )
+        )
+    if outcome.without_breakers is not None and outcome.breakers:
+        console.print(f"without them qvel differs by {outcome.without_breakers:.1e}")
+
+
+def _sentence(boundary: Boundary) -> str:
+    text = f"{boundary.part} {boundary.name} differs by {boundary.difference:.1e}"
+    return f"{text}: {boundary.hint}" if boundary.hint else text

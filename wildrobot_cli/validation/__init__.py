@@ -1,0 +1,1 @@
+"""Proof of an environment before anyone trains on it."""
