@@ -1,4 +1,4 @@
-"""The only loader: finds a YAML file, applies overrides, validates, and writes it back.
+"""The only loader: finds a YAML file, lays it over its base, applies overrides, validates.
 
 An override is `key.path=value`, with the value in YAML. It replaces what the file says there,
 or adds a term, `env.rewards.alive={weight: 1}`. A term that is set to null, in the file or by
@@ -22,6 +22,7 @@ from wildrobot_cli.config.document import (
     show,
     write_yaml,
 )
+from wildrobot_cli.config.inheritance import with_base
 from wildrobot_cli.config.messages import annotation_at, describe
 from wildrobot_cli.config.resources import config_dir
 from wildrobot_cli.errors import ConfigError, suggest
@@ -44,10 +45,15 @@ def load(
     Raises:
         ConfigError: naming the file, the key path, what was expected and what was found.
     """
-    document = read_yaml(*find(name_or_path, config_dir(), "configuration"))
+    document = with_base(*_read(name_or_path), _read)
     for text in overrides:
         _override(document, text, model_class)
     return validate(model_class, document)
+
+
+def _read(name_or_path: str | Path) -> tuple[Path, Document]:
+    path, source = find(name_or_path, config_dir(), "configuration")
+    return path, read_yaml(path, source)
 
 
 def validate(
