@@ -8,8 +8,8 @@ import pytest
 from wildrobot_cli import Config, train
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.faults import TrainingDiverged
 from wildrobot_cli.training.run_folder import RunFolder
-from wildrobot_cli.training.trainer import TrainingDiverged
 
 
 def test_steps_are_rounded_up_to_whole_iterations(trained):
@@ -84,7 +84,7 @@ def test_max_minutes_ends_a_training_early_and_says_so(tiny_config, tmp_path):
 def test_a_diverged_loss_stops_before_it_is_saved(tiny_config, tmp_path):
     ppo = tiny_config.ppo.model_copy(update={"reward_scale": 1e30})
     config = tiny_config.model_copy(update={"ppo": ppo})
-    with pytest.raises(TrainingDiverged, match="the last checkpoint is whole"):
+    with pytest.raises(TrainingDiverged, match="The last checkpoint is whole"):
         train(config, tmp_path, "diverged")
     assert not list_checkpoints(tmp_path / "diverged" / "checkpoints")
 
