@@ -124,14 +124,15 @@ def open_run(path: Path) -> RunFolder:
     raise RunError(f"{path}: not a run folder; expected config.yaml and checkpoints/ in it")
 
 
-def describe_machine(engine: str, device: str, reproducible: bool) -> dict[str, Any]:
-    """What a run's figures depend on beside its configuration."""
+def describe_machine(seed: int, engine: str, device: str, reproducible: bool) -> dict[str, Any]:
+    """What a run's figures depend on, seed included, beside the rest of its configuration."""
     return {
         "versions": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "git_commit": _git_commit(),
+        "seed": seed,
         "engine": engine,
         "device": device,
         "same_seed_gives_same_parameters": reproducible,

@@ -96,7 +96,7 @@ def train(
     if wandb:
         require_wandb()
     parts = _Parts.of(_movable(config))
-    description = describe_machine(parts.env.backend, _device(), _reproducible())
+    description = describe_machine(config.seed, parts.env.backend, _device(), _reproducible())
     run = create_run(Path(runs), name, parts.config, description)
     with run_lock(run):
         watch.begin_to_compile()

@@ -63,7 +63,7 @@ class WandbLog:
             )
         except wandb.errors.Error as error:
             raise EnvironmentUnavailable(f"--wandb: {error}") from error
-        if self._run.url:
+        if not self._run.offline:
             log.warning("curves at %s", self._run.url)
         write_atomically(run.wandb_file, json.dumps({"id": self._run.id}) + "\n")
         self._sent = max((line["env_steps"] for line in lines), default=0) if known else 0
