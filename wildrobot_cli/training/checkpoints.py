@@ -27,6 +27,10 @@ POLICY, TRAINER = "policy", "trainer"
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
 
 
+class DamagedCheckpoint(RunError):
+    """A checkpoint is not what was written."""
+
+
 @dataclass(frozen=True)
 class Score:
     """How a policy did in a few short rollouts."""
@@ -165,7 +169,8 @@ def restore(checkpoint: Path, part: str, like: Any, robot_fingerprint: str) -> A
         robot_fingerprint: of the robot that it is wanted for.
 
     Raises:
-        RunError: it is damaged, or of another robot or network shape.
+        DamagedCheckpoint: it is not what was written; the message names the file.
+        RunError: it is of another robot or network shape.
     """
     manifest = _read_manifest(checkpoint)
     _verify(checkpoint, manifest, part)
@@ -178,9 +183,7 @@ def restore(checkpoint: Path, part: str, like: Any, robot_fingerprint: str) -> A
                 f"{checkpoint}: of another shape: {part}{name} is {found.get(name)} in the "
                 f"checkpoint, {wanted.get(name)} by the configuration"
             )
-    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore((checkpoint / part).absolute(), target)
+    return _read_tree(checkpoint, part, like)
 
 
 def params_sha256(trees: Iterable[Any]) -> str:
@@ -198,7 +201,19 @@ def _read_manifest(checkpoint: Path) -> dict[str, Any]:
             return manifest
     except (OSError, ValueError, AttributeError):
         pass
-    raise RunError(f"{checkpoint}: damaged checkpoint: {MANIFEST} is unreadable")
+    raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {MANIFEST} is unreadable")
+
+
+def _read_tree(checkpoint: Path, part: str, like: Any) -> Any:
+    """Read a part whose files and description are as they were written."""
+    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
+    try:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            return checkpointer.restore((checkpoint / part).absolute(), target)
+    except Exception as error:  # the format's own complaints are of many types, and long
+        raise DamagedCheckpoint(
+            f"{checkpoint}: damaged checkpoint: {part} is not what it says"
+        ) from error
 
 
 def _verify(checkpoint: Path, manifest: dict[str, Any], part: str) -> None:
@@ -207,9 +222,9 @@ def _verify(checkpoint: Path, manifest: dict[str, Any], part: str) -> None:
             continue
         path = checkpoint / name
         if not path.is_file():
-            raise RunError(f"{checkpoint}: damaged checkpoint: {name} is missing")
+            raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {name} is missing")
         if _sha256(path) != expected:
-            raise RunError(f"{checkpoint}: damaged checkpoint: {name} fails its checksum")
+            raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {name} fails its checksum")
 
 
 def _shapes(tree: Any) -> dict[str, str]:
