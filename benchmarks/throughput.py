@@ -57,13 +57,13 @@ def our_training(config: Config, env: WildRobotEnv, iterations: int) -> Row:
     )
     state = learner.init(jax.random.PRNGKey(0))
     iterate = learner.iterate.lower(state).compile()
-    state, _ = iterate(state)
+    state, *_ = iterate(state)
     holder = [state]
 
     def run() -> float:
         begin = time.perf_counter()
         for _ in range(iterations):
-            holder[0], metrics = iterate(holder[0])
+            holder[0], metrics, _ = iterate(holder[0])
             jax.device_get(metrics)
         return iterations * learner.steps_per_iteration / (time.perf_counter() - begin)
 

@@ -27,6 +27,8 @@ TINY = (
     "ppo.steps=110",
     "env.episode_length=0.4",
     "eval.episodes=2",
+    "checkpoints.rollouts=2",
+    "checkpoints.rollout_length=0.1",
 )
 """Three iterations of 40 control steps."""
 
@@ -98,7 +100,26 @@ def tiny_config():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory, tiny_config):
+def shared_programs():
+    """Trainings of one configuration share their compiled programs."""
+    from wildrobot_cli.config.loader import dump
+    from wildrobot_cli.training.trainer import _Parts
+
+    made, build = {}, _Parts.of
+
+    def of(config):
+        key = dump(config)
+        if key not in made:
+            made[key] = build(config)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Parts, "of", of)
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, tiny_config, shared_programs):
     """A finished tiny training, and the progress it reported. Do not change its folder."""
     from wildrobot_cli import train
 

@@ -18,7 +18,7 @@ TREE = {"a": jnp.arange(6.0).reshape(2, 3), "b": {"count": jnp.int32(7)}}
 @pytest.fixture
 def folder(tmp_path):
     for steps in (100, 200, 300):
-        checkpoints.save(tmp_path, steps, TREE, {"key": jnp.zeros(2)}, "robot", keep=2)
+        checkpoints.save(tmp_path, steps, TREE, {"key": jnp.zeros(2)}, "robot")
     return tmp_path
 
 
@@ -35,13 +35,38 @@ def test_what_is_saved_comes_back_to_the_bit(folder):
     jax.tree.map(np.testing.assert_array_equal, back, TREE)
 
 
+def steps_in(folder) -> list[int]:
+    return [int(path.name) for path in checkpoints.list_checkpoints(folder)]
+
+
 def test_only_the_newest_are_kept(folder):
-    assert [int(path.name) for path in checkpoints.list_checkpoints(folder)] == [200, 300]
+    checkpoints.prune(folder, keep=2)
+    assert steps_in(folder) == [200, 300]
+
+
+def test_the_best_is_kept_however_old(folder):
+    for steps, success, error in ((150, 1.0, 0.2), (160, 1.0, 0.1), (170, 0.9, 0.0)):
+        score = checkpoints.Score(success, error)
+        checkpoints.save(folder, steps, TREE, TREE, "robot", score)
+    checkpoints.prune(folder, keep=1)
+    assert steps_in(folder) == [160, 300]
+    assert checkpoints.find_checkpoint(folder, "best").name == "000000000160"
+    assert checkpoints.find_checkpoint(folder, "latest").name == "000000000300"
+
+
+def test_of_equal_scores_the_newest_is_best(folder):
+    for steps in (150, 250):
+        checkpoints.save(folder, steps, TREE, TREE, "robot", checkpoints.Score(1.0, 0.1))
+    assert checkpoints.find_checkpoint(folder, "best").name == "000000000250"
+
+
+def test_without_scores_there_is_no_best(folder):
+    with pytest.raises(RunError, match="no checkpoint has a score"):
+        checkpoints.find_checkpoint(folder, "best")
 
 
 def test_a_half_written_one_does_not_count(folder):
     (folder / ".writing-000000000400").mkdir()
-    (folder / "000000000500").mkdir()
     assert checkpoints.find_checkpoint(folder, None).name == "000000000300"
 
 
@@ -50,8 +75,8 @@ def test_one_is_found_by_its_steps(folder):
 
 
 def test_an_unknown_number_of_steps_lists_what_there_is(folder):
-    with pytest.raises(RunError, match=r"no checkpoint '150'; valid: 200, 300"):
-        checkpoints.find_checkpoint(folder, "150")
+    with pytest.raises(RunError, match=r"no checkpoint 'x'; valid: 100, 200, 300, best, latest"):
+        checkpoints.find_checkpoint(folder, "x")
 
 
 def test_a_flipped_byte_is_found_by_name(folder):

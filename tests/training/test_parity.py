@@ -31,7 +31,7 @@ def learn(config: Config, env: WildRobotEnv):
     learner = Learner(wrapped, config.ppo, config.ppo.mujoco, ITERATIONS)
     state = learner.init(jax.random.PRNGKey(config.seed))
     for _ in range(ITERATIONS):
-        state, _ = learner.iterate(state)
+        state, *_ = learner.iterate(state)
     return state.normalizer, state.params.policy, state.params.value
 
 

@@ -3,11 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
 from wildrobot_cli import resume, train
-from wildrobot_cli.errors import RunError
 from wildrobot_cli.training.checkpoints import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 from wildrobot_cli.training.signals import Interrupted, stop_requests
@@ -39,7 +41,8 @@ def stopped_run(config, folder, signal_number: int, after: int) -> RunFolder:
 
 def metrics(run: RunFolder) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
-    return [{k: v for k, v in line.items() if not k.startswith("speed/")} for line in lines]
+    clock = ("speed/env_steps_per_s", "time")
+    return [{k: v for k, v in line.items() if k not in clock} for line in lines]
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
@@ -69,21 +72,42 @@ def test_a_finished_run_stays_as_it_is(run, trained):
     assert result.env_steps == 120
 
 
-def test_a_run_without_a_checkpoint_cannot_be_resumed(run):
+def test_a_run_that_was_killed_before_its_first_checkpoint_starts_again(run, trained, caplog):
     for path in run.checkpoints.iterdir():
         path.rename(path.with_name(f".writing-{path.name}"))
-    with pytest.raises(RunError, match="no checkpoint in it"):
-        resume(run)
+    result = resume(run)
+    assert "no checkpoint in it; starting from its seed" in caplog.text
+    assert result.params_sha256 == trained[0].params_sha256
+    assert [line["env_steps"] for line in metrics(run)] == [40, 80, 120]
 
 
-def test_the_second_signal_acts_at_once():
+def test_a_second_signal_ends_the_process_in_the_middle_of_compiled_code():
+    code = (
+        "import os, signal, threading, time\n"
+        "from wildrobot_cli.training.signals import stop_requests\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+        "def send():\n"
+        "    for _ in range(2):\n"
+        "        time.sleep(0.2)\n"
+        "        os.kill(os.getpid(), signal.SIGINT)\n"
+        "threading.Thread(target=send, daemon=True).start()\n"
+        "with stop_requests():\n"
+        "    pattern = __import__('ctypes').CDLL(None)\n"
+        "    begin = time.monotonic()\n"
+        "    while time.monotonic() - begin < 20: pattern.usleep(20_000_000)\n"
+    )
+    begin = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert "once more to stop at once" in done.stderr
+    assert time.monotonic() - begin < 10
+
+
+def test_after_the_first_signal_the_handlers_are_put_back():
     before = signal.getsignal(signal.SIGINT)
     with stop_requests() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.signal_number == signal.SIGINT
-        assert signal.getsignal(signal.SIGINT) is before
-        with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is before
 
 

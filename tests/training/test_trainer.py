@@ -7,9 +7,10 @@ import pytest
 
 from wildrobot_cli import Config, train
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.training import trainer
 from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.faults import TrainingDiverged
 from wildrobot_cli.training.run_folder import RunFolder
-from wildrobot_cli.training.trainer import TrainingDiverged
 
 
 def test_steps_are_rounded_up_to_whole_iterations(trained):
@@ -49,6 +50,20 @@ def test_provenance_names_versions_engine_and_device(run):
     assert provenance["device"]
 
 
+def test_the_config_says_what_made_the_run(run, tiny_config):
+    head = [line for line in run.config_file.read_text().splitlines() if line.startswith("# ")]
+    told = {key: json.loads(value) for key, value in (line[2:].split(": ", 1) for line in head)}
+    assert told == json.loads(run.provenance_file.read_text())
+    assert {"versions", "git_commit", "engine", "device", "seed"} <= told.keys()
+    assert told["seed"] == tiny_config.seed
+    assert told["same_seed_gives_same_parameters"] is True
+
+
+def test_on_a_gpu_a_run_does_not_promise_the_same_bits(monkeypatch):
+    monkeypatch.setattr("jax.default_backend", lambda: "gpu")
+    assert trainer._reproducible() is False
+
+
 def test_summary_has_the_promised_keys(run, trained):
     summary = json.loads(run.summary_file.read_text())
     promised = "env_steps wall_s train_s compile_s env_steps_per_s engine device params_sha256"
@@ -64,9 +79,11 @@ def test_the_same_seed_gives_the_same_parameters_for_any_number_of_threads(
     trained, tiny_config, tmp_path
 ):
     env = tiny_config.env
-    one = env.model_copy(update={"mujoco": env.mujoco.model_copy(update={"threads": 1})})
-    again = train(tiny_config.model_copy(update={"env": one}), tmp_path, "again")
-    assert again.params_sha256 == trained[0].params_sha256
+    for count in (1, 2, 3):
+        threads = env.mujoco.model_copy(update={"threads": count})
+        config = tiny_config.model_copy(update={"env": env.model_copy(update={"mujoco": threads})})
+        again = train(config, tmp_path, f"threads-{count}")
+        assert again.params_sha256 == trained[0].params_sha256
 
 
 def test_another_seed_gives_other_parameters(trained, tiny_config, tmp_path):
@@ -84,7 +101,7 @@ def test_max_minutes_ends_a_training_early_and_says_so(tiny_config, tmp_path):
 def test_a_diverged_loss_stops_before_it_is_saved(tiny_config, tmp_path):
     ppo = tiny_config.ppo.model_copy(update={"reward_scale": 1e30})
     config = tiny_config.model_copy(update={"ppo": ppo})
-    with pytest.raises(TrainingDiverged, match="the last checkpoint is whole"):
+    with pytest.raises(TrainingDiverged, match="The last checkpoint is whole"):
         train(config, tmp_path, "diverged")
     assert not list_checkpoints(tmp_path / "diverged" / "checkpoints")
 

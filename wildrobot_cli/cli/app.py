@@ -127,6 +127,14 @@ def train(
     max_minutes: Annotated[
         float | None, typer.Option("--max-minutes", help="Stop after this wall time.")
     ] = None,
+    wandb: Annotated[
+        bool | None,
+        typer.Option(
+            "--wandb/--no-wandb",
+            help="Log to Weights & Biases as well. A resumed run does as before.",
+            show_default="no-wandb",
+        ),
+    ] = None,
     seed: SeedOption = None,
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
@@ -159,7 +167,7 @@ def train(
         )
     from wildrobot_cli.cli.train_view import TrainRequest, run_training
 
-    run_training(TrainRequest(settings, runs, run, resume, verify, max_minutes, json))
+    run_training(TrainRequest(settings, runs, run, resume, verify, max_minutes, wandb, json))
 
 
 @app.command(name="eval")
@@ -173,7 +181,9 @@ def evaluate(
     ] = None,
     checkpoint: Annotated[
         str | None,
-        typer.Option("--checkpoint", metavar="STEPS", help="Control steps; the newest if not set."),
+        typer.Option(
+            "--checkpoint", metavar="WHICH", help="best, latest (default) or a number of steps."
+        ),
     ] = None,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
@@ -197,6 +207,24 @@ def evaluate(
     request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
     if not run_evaluation(request):
         raise typer.Exit(1)
+
+
+@app.command()
+def replay(
+    dump: Annotated[Path, typer.Argument(help="A dump in a run's faults folder.")],
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
+    ] = None,
+) -> None:
+    """Show the last steps of a simulation that failed in training."""
+    from wildrobot_cli.commands.settings import prepare_jax, prepare_rendering
+
+    prepare_jax()
+    if video is not None:
+        prepare_rendering()
+    from wildrobot_cli.cli.replay_view import show_replay
+
+    show_replay(dump, video)
 
 
 def _refuse_with(option: str, others: dict[str, object]) -> None:

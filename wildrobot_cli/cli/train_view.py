@@ -88,6 +88,8 @@ class TrainRequest:
     """Whether it is a smoke run."""
     max_minutes: float | None
     """Time limit [min]."""
+    wandb: bool | None
+    """Whether to log to Weights & Biases; None is as the run did before."""
     json: Path | None
     """Results file to write."""
 
@@ -112,12 +114,15 @@ def run_training(request: TrainRequest) -> None:
     callbacks = command.Callbacks(display.update, on_evaluation)
     try:
         if request.resume is not None:
-            done = command.resume_and_evaluate(request.resume, request.max_minutes, callbacks)
+            done = command.resume_and_evaluate(
+                request.resume, request.max_minutes, callbacks, request.wandb
+            )
         elif request.verify:
-            done = command.verify(request.config, callbacks)
+            done = command.verify(request.config, callbacks, bool(request.wandb))
         else:
+            limit, wandb = request.max_minutes, bool(request.wandb)
             done = command.train_and_evaluate(
-                request.config, request.runs, request.name, request.max_minutes, callbacks
+                request.config, request.runs, request.name, limit, callbacks, wandb
             )
     finally:
         display.close()
@@ -131,6 +136,8 @@ def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Eval
         f"({result.env_steps_per_s:,.0f} steps/s; compiling {duration(result.compile_s)}; "
         f"{duration(result.wall_s)} in all) on {result.engine}, {result.device}"
     )
+    if not result.reproducible:
+        console.print("on this device the same seed may give other parameters next time")
     show_evaluation(evaluation)
     if request.verify:
         console.print("verified: it trains, saves and measures here; nothing was kept")

@@ -38,23 +38,26 @@ def train_and_evaluate(
     name: str | None,
     max_minutes: float | None,
     callbacks: Callbacks,
+    wandb: bool = False,
 ) -> tuple[TrainingResult, Evaluation]:
     """Train a new run, evaluate its last checkpoint, and write both into `summary.json`."""
-    result = train(config, runs, name, callbacks.training, _limit(max_minutes))
+    result = train(config, runs, name, callbacks.training, _limit(max_minutes), wandb)
     return _evaluated(result, callbacks)
 
 
 def resume_and_evaluate(
-    run: Path, max_minutes: float | None, callbacks: Callbacks
+    run: Path, max_minutes: float | None, callbacks: Callbacks, wandb: bool | None = None
 ) -> tuple[TrainingResult, Evaluation]:
     """Go on with a run, then do as `train_and_evaluate`."""
-    return _evaluated(resume(run, callbacks.training, _limit(max_minutes)), callbacks)
+    return _evaluated(resume(run, callbacks.training, _limit(max_minutes), wandb), callbacks)
 
 
-def verify(config: Config, callbacks: Callbacks) -> tuple[TrainingResult, Evaluation]:
+def verify(
+    config: Config, callbacks: Callbacks, wandb: bool = False
+) -> tuple[TrainingResult, Evaluation]:
     """Do all of it at a small size, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wildrobot-verify-") as folder:
-        return train_and_evaluate(config, Path(folder), "verify", None, callbacks)
+        return train_and_evaluate(config, Path(folder), "verify", None, callbacks, wandb)
 
 
 def _evaluated(result: TrainingResult, callbacks: Callbacks) -> tuple[TrainingResult, Evaluation]:

@@ -273,8 +273,14 @@ class CheckpointConfig(Model):
 
     every_seconds: Positive
     """Time between two checkpoints [s]."""
+    every_iterations: Count | None = None
+    """Iterations between two checkpoints, if that is sooner."""
     keep: Count
-    """How many of the newest are kept."""
+    """How many of the newest are kept, beside the best."""
+    rollouts: Annotated[int, Field(ge=0)]
+    """Rollouts that score each checkpoint, to tell which is the best; 0 is no score."""
+    rollout_length: Positive
+    """Length of each of them [s]."""
 
 
 class EvalConfig(Model):

@@ -12,6 +12,7 @@ from wildrobot_cli.config.schema import EnvConfig
 from wildrobot_cli.env import privileged, rewards, terminations
 from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.context import StepContext, Task, read_context
+from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.env.gait import TURN, advance
 from wildrobot_cli.env.randomization import draw_params
 from wildrobot_cli.env.terms import bind
@@ -118,7 +119,8 @@ class WildRobotEnv(Env):
         zero = jnp.zeros_like(physics.time)
         obs = self.observe(episode, episode.encoders, keys[4])
         metrics = dict.fromkeys(self._metric_names(), zero)
-        return State(episode, obs, zero, zero, metrics, {"rng": keys[5]})
+        flight = Flight(physics.qpos, physics.qvel, idle, ~physics.ok)
+        return State(episode, obs, zero, zero, metrics, {"rng": keys[5], "flight": flight})
 
     def step(self, state: State, action: jax.Array) -> State:
         """Advance one control period: act, judge, reward, ask anew, observe."""
@@ -134,6 +136,8 @@ class WildRobotEnv(Env):
         speed_error = jnp.linalg.norm(context.command[:2] - context.velocity)
         metrics = {f"reward/{name}": value for name, value in terms.items()}
         metrics |= {"velocity_error": speed_error, "fall": failed.astype(reward.dtype)}
+        start, physics = before.physics, episode.physics
+        flight = Flight(start.qpos, start.qvel, episode.action, ~physics.ok)
         episode = self._next_command(episode)
         return state.replace(
             pipeline_state=episode,
@@ -141,7 +145,7 @@ class WildRobotEnv(Env):
             reward=reward,
             done=failed.astype(reward.dtype),
             metrics={**state.metrics, **metrics},
-            info={**state.info, "rng": rng},
+            info={**state.info, "rng": rng, "flight": flight},
         )
 
     def context(self, episode: Episode) -> StepContext:

@@ -31,6 +31,8 @@ class MujocoEngine:
         self, model: mujoco.MjModel, root_body: int, substeps: int, threads: int = 0
     ) -> None:
         """Take a compiled model; `threads` 0 is one for each core."""
+# `ok` tells what MuJoCo warns of; it would print it, and log it in the present folder.
+        mujoco.set_mju_user_warning(lambda _message: None)
         self.model = model
         # Without auto-reset a diverged simulation shows itself instead of jumping home.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
@@ -141,9 +143,10 @@ class _ParameterBatch:
                 self.sims.forward()
         except SimulationError as error:
             ok.reshape(-1)[error.ids] = False
-        for name, value in zip(_OUTPUTS, values, strict=True):
-            value[...] = self.bound[name].reshape(value.shape)
-        with np.errstate(invalid="ignore"):
+        # A simulation that blew up may not fit into single precision: `ok` says so.
+        with np.errstate(invalid="ignore", over="ignore"):
+            for name, value in zip(_OUTPUTS, values, strict=True):
+                value[...] = self.bound[name].reshape(value.shape)
             slow = (np.abs(self.bound["qvel"]) < FASTEST).all(axis=1)
         ok &= (slow & np.isfinite(self.bound["qpos"]).all(axis=1)).reshape(ok.shape)
 

@@ -2,13 +2,17 @@
 
 A checkpoint is a folder named by the control steps behind it. It holds two orbax trees, the
 `policy` (what evaluation needs) and the `trainer` (the rest of the training state), and a
-manifest with the robot, the array shapes and a checksum of every file.
+manifest with the robot, the array shapes, a checksum of every file, and how well the policy did.
 """
 
+import errno
 import hashlib
 import json
+import os
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,48 @@ from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
 
 MANIFEST = "manifest.json"
 POLICY, TRAINER = "policy", "trainer"
+_OS_ERROR = re.compile(r"os_error_code='(\d+)'")
+
+
+class DamagedCheckpoint(RunError):
+    """A checkpoint is not what was written."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """How a policy did in a few short rollouts."""
+
+    success_rate: float
+    """Share of rollouts without a failure, in 0..1."""
+    velocity_error: float
+    """Mean distance of the velocity from the commanded one [m/s]."""
+
+    @property
+    def key(self) -> tuple[float, float]:
+        """Larger is better: staying up first, then following the command."""
+        return self.success_rate, -self.velocity_error
 
 
 def save(
-    folder: Path, env_steps: int, policy: Any, trainer: Any, robot_fingerprint: str, keep: int
+    folder: Path,
+    env_steps: int,
+    policy: Any,
+    trainer: Any,
+    robot_fingerprint: str,
+    score: Score | None = None,
 ) -> Path:
-    """Write a checkpoint and drop the oldest beyond `keep`; return its folder.
+    """Write a checkpoint and return its folder; one of the same name is replaced.
+
+    Until it is whole and on the disk it has another name, so that a kill, a full disk or a power
+    cut leaves those before it as they were.
+
+    Args:
+        folder: that holds the run's checkpoints.
+        env_steps: control steps behind it.
+        policy: tree of arrays that evaluation needs.
+        trainer: tree of arrays that training needs beside it.
+        robot_fingerprint: of the robot that it is made for.
+        score: how well the policy did; None when nobody looked.
 
     Raises:
         EnvironmentUnavailable: the disk refuses.
@@ -34,33 +74,63 @@ def save(
     partial = folder / f".writing-{final.name}"
     try:
         shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        with ocp.StandardCheckpointer() as checkpointer:
-            checkpointer.save((partial / POLICY).absolute(), policy)
-            checkpointer.save((partial / TRAINER).absolute(), trainer)
+        partial.mkdir()
         manifest = {
             "env_steps": env_steps,
             "robot": robot_fingerprint,
+            "score": None if score is None else asdict(score),
+            "arrays": params_sha256((policy, trainer)),
             "shapes": {POLICY: _shapes(policy), TRAINER: _shapes(trainer)},
-            "sha256": {str(p.relative_to(partial)): _sha256(p) for p in _files(partial)},
+            "sha256": _write_trees(partial, {POLICY: policy, TRAINER: trainer}),
         }
         (partial / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
     except OSError as error:
-        raise EnvironmentUnavailable(f"{final}: cannot save: {error.strerror}") from error
-    for old in list_checkpoints(folder)[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise EnvironmentUnavailable(
+            f"{final}: cannot save: {error.strerror or error}; what was saved before is whole"
+        ) from error
     return final
 
 
+def prune(folder: Path, keep: int) -> None:
+    """Delete all but the newest `keep` checkpoints and the best."""
+    found = list_checkpoints(folder)
+    best = best_checkpoint(folder)
+    for path in found[:-keep]:
+        if path != best:
+            shutil.rmtree(path, ignore_errors=True)
+    for leftover in folder.glob(".writing-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
 def list_checkpoints(folder: Path) -> list[Path]:
-    """Return the whole checkpoints in a folder, oldest first."""
-    return sorted(path for path in folder.glob("[0-9]*") if (path / MANIFEST).is_file())
+    """Return the checkpoints in a folder, oldest first; damaged ones are among them."""
+    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+
+
+def best_checkpoint(folder: Path) -> Path | None:
+    """Return the checkpoint with the highest score, the newest of equals; None without scores."""
+    scored = [(score, path) for path in list_checkpoints(folder) if (score := read_score(path))]
+    return max(scored, default=(None, None), key=lambda pair: (pair[0].key, pair[1]))[1]
+
+
+def read_score(checkpoint: Path) -> Score | None:
+    """Return how well a checkpoint's policy did; None when nobody looked, or it is damaged."""
+    try:
+        return Score(**json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))["score"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def find_checkpoint(folder: Path, name: str | None) -> Path:
-    """Return a checkpoint by its number of control steps; the newest when `name` is None.
+    """Return a checkpoint by its number of control steps, or the `best`, or the `latest`.
+
+    Args:
+        folder: that holds the run's checkpoints.
+        name: one of these; None is the latest.
 
     Raises:
         RunError: there is no such checkpoint.
@@ -68,13 +138,25 @@ def find_checkpoint(folder: Path, name: str | None) -> Path:
     found = list_checkpoints(folder)
     if not found:
         raise RunError(f"{folder}: no checkpoint in it")
-    if name is None:
+    if name in (None, "latest"):
         return found[-1]
+    if name == "best":
+        best = best_checkpoint(folder)
+        if best is None:
+            raise RunError(f"{folder}: no checkpoint has a score; use --checkpoint latest")
+        return best
     for path in found:
         if name in (path.name, str(int(path.name))):
             return path
-    names = [str(int(path.name)) for path in found]
-    raise RunError(f"{folder}: no checkpoint '{name}'{suggest(name, names)}")
+    names = ["best", "latest", *(str(int(path.name)) for path in found)]
+    raise RunError(f"{folder}: no checkpoint '{name}'{suggest(str(name), names)}")
+
+
+def set_aside(checkpoint: Path) -> Path:
+    """Rename a damaged checkpoint, so that nothing takes it for a whole one; return its folder."""
+    aside = checkpoint.with_name(f"damaged-{checkpoint.name}")
+    shutil.rmtree(aside, ignore_errors=True)
+    return checkpoint.rename(aside)
 
 
 def restore(checkpoint: Path, part: str, like: Any, robot_fingerprint: str) -> Any:
@@ -87,7 +169,8 @@ def restore(checkpoint: Path, part: str, like: Any, robot_fingerprint: str) -> A
         robot_fingerprint: of the robot that it is wanted for.
 
     Raises:
-        RunError: it is damaged, or of another robot or network shape.
+        DamagedCheckpoint: it is not what was written; the message names the file.
+        RunError: it is of another robot or network shape.
     """
     manifest = _read_manifest(checkpoint)
     _verify(checkpoint, manifest, part)
@@ -100,9 +183,7 @@ def restore(checkpoint: Path, part: str, like: Any, robot_fingerprint: str) -> A
                 f"{checkpoint}: of another shape: {part}{name} is {found.get(name)} in the "
                 f"checkpoint, {wanted.get(name)} by the configuration"
             )
-    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
-    with ocp.StandardCheckpointer() as checkpointer:
-        return checkpointer.restore((checkpoint / part).absolute(), target)
+    return _read_tree(checkpoint, part, like)
 
 
 def params_sha256(trees: Iterable[Any]) -> str:
@@ -120,7 +201,19 @@ def _read_manifest(checkpoint: Path) -> dict[str, Any]:
             return manifest
     except (OSError, ValueError, AttributeError):
         pass
-    raise RunError(f"{checkpoint}: damaged checkpoint: {MANIFEST} is unreadable")
+    raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {MANIFEST} is unreadable")
+
+
+def _read_tree(checkpoint: Path, part: str, like: Any) -> Any:
+    """Read a part whose files and description are as they were written."""
+    target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
+    try:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            return checkpointer.restore((checkpoint / part).absolute(), target)
+    except Exception as error:  # the format's own complaints are of many types, and long
+        raise DamagedCheckpoint(
+            f"{checkpoint}: damaged checkpoint: {part} is not what it says"
+        ) from error
 
 
 def _verify(checkpoint: Path, manifest: dict[str, Any], part: str) -> None:
@@ -129,9 +222,9 @@ def _verify(checkpoint: Path, manifest: dict[str, Any], part: str) -> None:
             continue
         path = checkpoint / name
         if not path.is_file():
-            raise RunError(f"{checkpoint}: damaged checkpoint: {name} is missing")
+            raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {name} is missing")
         if _sha256(path) != expected:
-            raise RunError(f"{checkpoint}: damaged checkpoint: {name} fails its checksum")
+            raise DamagedCheckpoint(f"{checkpoint}: damaged checkpoint: {name} fails its checksum")
 
 
 def _shapes(tree: Any) -> dict[str, str]:
@@ -140,6 +233,31 @@ def _shapes(tree: Any) -> dict[str, str]:
         jax.tree_util.keystr(path): f"{np.dtype(leaf.dtype).name}{list(leaf.shape)}"
         for path, leaf in leaves
     }
+
+
+def _write_trees(folder: Path, trees: Mapping[str, Any]) -> dict[str, str]:
+    """Write trees of arrays into a folder; return the checksum of every file."""
+    try:
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            for name, tree in trees.items():
+                checkpointer.save((folder / name).absolute(), tree)
+    except OSError:
+        raise
+    except Exception as error:  # tensorstore's: a page of text with the system's code at its end
+        code = _OS_ERROR.search(str(error))
+        number = int(code[1]) if code else errno.EIO
+        raise OSError(number, os.strerror(number)) from error
+    return {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
+
+
+def _flush(folder: Path) -> None:
+    """Have the disk hold a folder and all that is in it."""
+    for path in (*folder.rglob("*"), folder):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -20,10 +20,11 @@ from brax.training.agents.ppo import networks as ppo_networks
 from flax import struct
 
 from wildrobot_cli.config.schema import BatchConfig, PPOConfig
+from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.training.networks import make_networks
 
 Metrics = dict[str, jax.Array]
-_EXTRA_FIELDS = ("truncation", "steps")
+_EXTRA_FIELDS = ("truncation", "steps", "flight")
 
 
 @struct.dataclass
@@ -44,6 +45,18 @@ class TrainingState:
     """Iterations done. Shape (), int32."""
 
 
+@struct.dataclass
+class Recording:
+    """What an iteration's unroll looked like, for when something went wrong in it."""
+
+    flight: Flight
+    """Every control step of every environment. Shapes (num_envs, unroll_length, ...)."""
+    reward: jax.Array
+    """Shape (num_envs, unroll_length)."""
+    ended: jax.Array
+    """Whether the step was its episode's last. Shape (num_envs, unroll_length)."""
+
+
 class Learner:
     """PPO on a batched environment: `init` makes a state, `iterate` advances it."""
 
@@ -54,13 +67,13 @@ class Learner:
         self.env = env
         self._ppo = ppo
         self._batch = batch
-        self._networks = make_networks(env.observation_size, env.action_size, ppo, batch)
-        self._make_policy = ppo_networks.make_inference_fn(self._networks)
+        self.networks = make_networks(env.observation_size, env.action_size, ppo, batch)
+        self._make_policy = ppo_networks.make_inference_fn(self.networks)
         self._optimizer = make_optimizer(ppo, iterations * ppo.epochs * batch.num_minibatches)
         self._loss = jax.value_and_grad(
             partial(
                 losses.compute_ppo_loss,
-                ppo_network=self._networks,
+                ppo_network=self.networks,
                 entropy_cost=ppo.entropy,
                 discounting=ppo.discount,
                 reward_scaling=ppo.reward_scale,
@@ -72,6 +85,18 @@ class Learner:
         )
         self.init = jax.jit(self._init)
         self.iterate = jax.jit(self._iterate, donate_argnums=0)
+        self._program: Any = None
+
+    def compiled(self, state: TrainingState) -> Any:
+        """Return `iterate`, compiled once for states such as this one."""
+        if self._program is None:
+            self._program = self.iterate.lower(state).compile()
+        return self._program
+
+    @property
+    def unroll_length(self) -> int:
+        """Control steps of each environment in one iteration."""
+        return self._batch.unroll_length
 
     @property
     def steps_per_iteration(self) -> int:
@@ -86,8 +111,8 @@ class Learner:
         epoch_key, _ = jax.random.split(local_key)
         env_state = self.env.reset(jax.random.split(key_env, self._batch.num_envs))
         params = losses.PPONetworkParams(
-            policy=self._networks.policy_network.init(key_policy),
-            value=self._networks.value_network.init(key_value),
+            policy=self.networks.policy_network.init(key_policy),
+            value=self.networks.value_network.init(key_value),
         )
         shapes = jax.tree.map(
             lambda x: specs.Array(x.shape[-1:], jnp.dtype("float32")), env_state.obs
@@ -102,7 +127,7 @@ class Learner:
         )
         return _strongly_typed(state)
 
-    def _iterate(self, state: TrainingState) -> tuple[TrainingState, Metrics]:
+    def _iterate(self, state: TrainingState) -> tuple[TrainingState, Metrics, Recording]:
         """Collect one unroll of every environment, and learn from it."""
         key_sgd, key_unroll, key = jax.random.split(state.key, 3)
         env_state, data = self._collect(state, jax.random.split(key_unroll)[0])
@@ -116,7 +141,10 @@ class Learner:
             key=key,
             iteration=state.iteration + 1,
         )
-        return _strongly_typed(after), metrics | _rollout_metrics(env_state, data)
+        flight = data.extras["state_extras"]["flight"]
+        recording = Recording(flight, data.reward, data.discount == 0)
+        metrics |= _rollout_metrics(env_state, data) | _health(params, normalizer)
+        return _strongly_typed(after), metrics, recording
 
     def _collect(self, state: TrainingState, key: jax.Array) -> tuple[State, types.Transition]:
         """Act in every environment. Data has the shape (num_envs, unroll_length, ...)."""
@@ -201,5 +229,18 @@ def _rollout_metrics(env_state: State, data: types.Transition) -> Metrics:
     return means | {
         "episode/reward": jnp.mean(data.reward),
         "episode/falls_per_step": jnp.mean(ended - truncated),
+        "physics/faults": jnp.sum(data.extras["state_extras"]["flight"].fault),
         "episode/length": jnp.sum(ended * data.extras["state_extras"]["steps"]) / jnp.sum(ended),
+    }
+
+
+def _health(params: Any, normalizer: running_statistics.RunningStatisticsState) -> Metrics:
+    """Figures that are not finite when anything that a checkpoint would hold is not.
+
+    A gradient that is not finite makes Adam's moments and with them the parameters so.
+    """
+    leaves = jax.tree.leaves((normalizer.mean, normalizer.std))
+    return {
+        "loss/parameter_norm": optax.tree.norm(params),
+        "observation/largest": jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves])),
     }

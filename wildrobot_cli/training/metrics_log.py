@@ -1,49 +1,66 @@
-"""Metrics of a run: one place that feeds metrics.jsonl and TensorBoard."""
+"""Metrics of a run: one place that feeds metrics.jsonl, TensorBoard and Weights & Biases.
+
+metrics.jsonl is the truth. TensorBoard's events are written anew from it when a run goes on, so
+that neither has a gap or a repeat.
+"""
 
 import json
 import math
-from collections.abc import Mapping
+import os
+import shutil
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.training.run_folder import write_atomically
+from wildrobot_cli.training.run_folder import RunFolder, write_atomically
+from wildrobot_cli.training.wandb_log import WandbLog
+
+Line = dict[str, Any]
 
 
 class MetricsLog:
-    """Appends one line an iteration to metrics.jsonl, and the same to TensorBoard events."""
+    """Appends one line an iteration to metrics.jsonl, and the same to the others."""
 
-    def __init__(self, metrics_file: Path) -> None:
-        """Open the log; TensorBoard events go beside `metrics_file`."""
-        from tensorboardX import SummaryWriter
+    def __init__(self, run: RunFolder, env_steps: int, wandb: bool) -> None:
+        """Open the log of a run that stands at `env_steps`; lines beyond that are dropped.
 
-        self._path = metrics_file
-        self._file = metrics_file.open("a", encoding="utf-8")
-        self._board = SummaryWriter(str(metrics_file.parent / "tensorboard"), flush_secs=10)
-
-    @staticmethod
-    def rewind(metrics_file: Path, env_steps: int) -> None:
-        """Drop the lines beyond `env_steps`: they will be written again by a resumed run."""
-        kept = []
-        for line in metrics_file.read_text(encoding="utf-8").splitlines():
-            with suppress(ValueError, KeyError, TypeError):  # a line cut short by a kill
-                if json.loads(line)["env_steps"] <= env_steps:
-                    kept.append(line)
-        write_atomically(metrics_file, "".join(f"{line}\n" for line in kept))
-
-    def write(self, env_steps: int, metrics: Mapping[str, float]) -> None:
-        """Log metrics at a number of control steps; what is not finite is written as null."""
-        clean = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        Raises:
+            EnvironmentUnavailable: the run folder cannot be written, or `wandb` not be reached.
+        """
+        self._path = run.metrics_file
+        lines = list(_read(run))
+        kept = [line for line in lines if line["env_steps"] <= env_steps]
         try:
-            self._file.write(json.dumps({"env_steps": env_steps, **clean}) + "\n")
-            self._file.flush()
+            write_atomically(self._path, "".join(json.dumps(line) + "\n" for line in kept))
+            self._file = self._path.open("a", encoding="utf-8")
+            self._board = _Board(run)
+            for line in kept:
+                self._board.write(line)
         except OSError as error:
             raise EnvironmentUnavailable(f"{self._path}: cannot write: {error.strerror}") from error
-        for name, value in clean.items():
-            if value is not None:
-                self._board.add_scalar(name, value, env_steps)
+        self._wandb = WandbLog(run, lines) if wandb else None
+
+    def write(self, env_steps: int, metrics: Mapping[str, float]) -> None:
+        """Log metrics at a number of control steps; what is not finite is written as null.
+
+        Raises:
+            EnvironmentUnavailable: the disk refuses, or the run folder is gone.
+        """
+        clean = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
+        line = {"env_steps": env_steps, "time": round(time.time(), 3), **clean}
+        try:
+            if not os.fstat(self._file.fileno()).st_nlink:
+                raise FileNotFoundError(0, "it was deleted")
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+            self._board.write(line)
+        except OSError as error:
+            raise EnvironmentUnavailable(f"{self._path}: cannot write: {error.strerror}") from error
+        if self._wandb is not None:
+            self._wandb.write(line)
 
     def __enter__(self) -> Self:
         """Return the open log."""
@@ -55,6 +72,49 @@ class MetricsLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Close both files."""
-        self._file.close()
-        self._board.close()
+        """Close all of them; what a full disk did not take is lost already."""
+        with suppress(OSError):
+            self._file.close()
+        with suppress(OSError):
+            self._board.close()
+        if self._wandb is not None:
+            self._wandb.close()
+
+
+class _Board:
+    """TensorBoard events, written at once: a writer in a thread of its own hides a full disk."""
+
+    def __init__(self, run: RunFolder) -> None:
+        from tensorboardX.event_file_writer import EventsWriter
+
+        shutil.rmtree(run.tensorboard, ignore_errors=True)
+        run.tensorboard.mkdir()
+        self._writer = EventsWriter(str(run.tensorboard / "events"))
+
+    def write(self, line: Line) -> None:
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.proto.summary_pb2 import Summary
+
+        scalars = [Summary.Value(tag=k, simple_value=v) for k, v in _scalars(line).items()]
+        event = Event(step=line["env_steps"], summary=Summary(value=scalars))
+        event.wall_time = line["time"]
+        self._writer.write_event(event)
+        self._writer.flush()
+
+    def close(self) -> None:
+        self._writer.close()
+
+
+def _scalars(line: Line) -> dict[str, float]:
+    """Return the metrics of a line that have a value."""
+    return {k: v for k, v in line.items() if k not in ("env_steps", "time") and v is not None}
+
+
+def _read(run: RunFolder) -> Iterator[Line]:
+    """Yield the lines of metrics.jsonl that are whole: a kill may cut the last one short."""
+    if not run.metrics_file.is_file():
+        return
+    for text in run.metrics_file.read_text(encoding="utf-8").splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            line = json.loads(text)
+            yield {**line, "env_steps": int(line["env_steps"]), "time": float(line["time"])}

@@ -11,6 +11,7 @@ from brax.training.agents.ppo import networks as ppo_networks
 
 from wildrobot_cli.config.schema import BatchConfig, Config
 from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.errors import RunError
 from wildrobot_cli.physics.factory import resolve_engine
 from wildrobot_cli.training import checkpoints
 from wildrobot_cli.training.networks import make_networks
@@ -47,7 +48,12 @@ def load_policy(
     batch = batch_config(config, resolve_engine(config.env.engine))
     networks = make_networks(env.observation_size, env.action_size, config.ppo, batch)
     like = jax.eval_shape(lambda: _initial_policy(networks, env))
-    params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
+    try:
+        params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
+    except checkpoints.DamagedCheckpoint as error:
+        before = [p for p in checkpoints.list_checkpoints(run.checkpoints) if p < path]
+        hint = f"; the one before it: --checkpoint {int(before[-1].name)}" if before else ""
+        raise RunError(f"{error}{hint}") from None
     return Policy(act=deterministic(networks, params), env_steps=int(path.name))
 
 

@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -51,6 +52,26 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def lock_file(self) -> Path:
+        """Locked by the process that trains here; says which one it is."""
+        return self.path / "lock.json"
+
+    @property
+    def tensorboard(self) -> Path:
+        """Folder of the TensorBoard events."""
+        return self.path / "tensorboard"
+
+    @property
+    def wandb_file(self) -> Path:
+        """The run's identity on Weights & Biases, if it has one."""
+        return self.path / "wandb.json"
+
+    @property
+    def faults(self) -> Path:
+        """Folder of the dumps of failed simulations."""
+        return self.path / "faults"
+
+    @property
     def checkpoints(self) -> Path:
         """Folder of the checkpoints, one folder each, named by control steps."""
         return self.path / "checkpoints"
@@ -70,9 +91,10 @@ def create_run(root: Path, name: str, config: Config, provenance: dict[str, Any]
     """
     check_new_run(root, name)
     run = RunFolder(root / name)
+    header = "".join(f"# {key}: {json.dumps(value)}\n" for key, value in provenance.items())
     try:
         run.checkpoints.mkdir(parents=True)
-        write_atomically(run.config_file, dump(config))
+        write_atomically(run.config_file, header + dump(config))
         write_atomically(run.provenance_file, json.dumps(provenance, indent=2) + "\n")
     except OSError as error:
         raise EnvironmentUnavailable(f"{run.path}: cannot write: {error.strerror}") from error
@@ -102,24 +124,35 @@ def open_run(path: Path) -> RunFolder:
     raise RunError(f"{path}: not a run folder; expected config.yaml and checkpoints/ in it")
 
 
-def describe_machine(engine: str, device: str) -> dict[str, Any]:
-    """What a run's figures depend on beside its configuration."""
+def describe_machine(seed: int, engine: str, device: str, reproducible: bool) -> dict[str, Any]:
+    """What a run's figures depend on, seed included, beside the rest of its configuration."""
     return {
         "versions": {name: _version(name) for name in _PACKAGES},
         "python": platform.python_version(),
         "platform": platform.platform(),
         "cores": os.cpu_count(),
         "git_commit": _git_commit(),
+        "seed": seed,
         "engine": engine,
         "device": device,
+        "same_seed_gives_same_parameters": reproducible,
     }
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a text file so that a reader sees the old one or the new one, never a part."""
+    """Write a text file so that a reader sees the old one or the new one, never a part.
+
+    Raises:
+        OSError: the disk refuses; the old file is as it was.
+    """
     temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def _version(package: str) -> str | None:

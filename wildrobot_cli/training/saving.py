@@ -1,49 +1,100 @@
-"""Saving a training's whole state, and getting it back."""
+"""Saving a training's whole state beside the training, and getting it back."""
 
+import logging
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 import jax
+import jax.numpy as jnp
 from brax.training.agents.ppo.losses import PPONetworkParams
 
-from wildrobot_cli.config.schema import Config
-from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.config.schema import CheckpointConfig
+from wildrobot_cli.errors import RunError
 from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training.background import Background
+from wildrobot_cli.training.judge import Judge
 from wildrobot_cli.training.learner import Learner, TrainingState
 from wildrobot_cli.training.policy import policy_tree
-from wildrobot_cli.training.progress import Schedule
 from wildrobot_cli.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
 
 
 class Saver:
-    """Saves the training state when it is time to."""
+    """Saves the training state when it is time to; the training waits for a copy alone.
+
+    The copy is scored and then written in the background. Leaving the context waits for the
+    writing to end.
+    """
 
     def __init__(
-        self, run: RunFolder, config: Config, env: WildRobotEnv, schedule: Schedule
+        self,
+        run: RunFolder,
+        settings: CheckpointConfig,
+        steps_per_iteration: int,
+        robot_fingerprint: str,
+        judge: Judge | None,
+        saved: int | None,
     ) -> None:
+        """Take the iteration whose checkpoint the training starts from; None for a new one."""
         self._run = run
-        self._settings = config.checkpoints
-        self._fingerprint = env.robot.fingerprint
-        self._steps = schedule.steps_per_iteration
+        self._settings = settings
+        self._steps = steps_per_iteration
+        self._fingerprint = robot_fingerprint
+        self._judge = judge
+        self._saved = saved
         self._last = time.perf_counter()
+        self._writer = Background()
 
     def save_if_due(self, state: TrainingState, iteration: int) -> None:
-        """Save when `every_seconds` have passed since the last time."""
-        if time.perf_counter() - self._last >= self._settings.every_seconds:
+        """Save when enough seconds or iterations have passed since the last time."""
+        self._writer.check()
+        every = self._settings.every_iterations
+        due = time.perf_counter() - self._last >= self._settings.every_seconds
+        if due or (every is not None and iteration - (self._saved or 0) >= every):
             self.save(state, iteration)
 
     def save(self, state: TrainingState, iteration: int) -> None:
-        """Save now."""
-        checkpoints.save(
-            self._run.checkpoints,
-            iteration * self._steps,
-            policy=policy_tree(state.normalizer, state.params.policy),
-            trainer=trainer_tree(state),
-            robot_fingerprint=self._fingerprint,
-            keep=self._settings.keep,
-        )
-        self._last = time.perf_counter()
+        """Begin to save, unless this iteration is saved already."""
+        if iteration == self._saved:
+            return
+        policy = policy_tree(state.normalizer, state.params.policy)
+        score = self._judge.score(policy) if self._judge else None
+        trees = _copied((policy, trainer_tree(state)))
+        self._writer.start(partial(self._write, iteration * self._steps, trees, score))
+        self._saved, self._last = iteration, time.perf_counter()
+
+    def _write(self, env_steps: int, trees: Any, score: checkpoints.Score | None) -> None:
+        policy, trainer = jax.device_get(trees)
+        folder = self._run.checkpoints
+        checkpoints.save(folder, env_steps, policy, trainer, self._fingerprint, score)
+        checkpoints.prune(folder, self._settings.keep)
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Wait until what was begun is written; an error that is on its way goes first."""
+        try:
+            self._writer.finish()
+        except Exception:
+            if error is None:
+                raise
+
+
+@jax.jit
+def _copied(tree: Any) -> Any:
+    """Copies of arrays: the next iteration overwrites its input."""
+    return jax.tree.map(jnp.copy, tree)
 
 
 def trainer_tree(state: TrainingState) -> dict[str, Any]:
@@ -55,6 +106,34 @@ def trainer_tree(state: TrainingState) -> dict[str, Any]:
         "key": state.key,
         "iteration": state.iteration,
     }
+
+
+def restore_newest(
+    run: RunFolder, learner: Learner, robot_fingerprint: str
+) -> TrainingState | None:
+    """Read the newest checkpoint that is whole; set aside, and say so, those that are not.
+
+    Returns:
+        The state; None when the run ended before its first checkpoint.
+
+    Raises:
+        RunError: none is whole; the message is about the newest.
+    """
+    damaged: dict[Path, RunError] = {}
+    for checkpoint in reversed(checkpoints.list_checkpoints(run.checkpoints)):
+        try:
+            state = restore_state(checkpoint, learner, robot_fingerprint)
+        except RunError as problem:
+            damaged[checkpoint] = problem
+            continue
+        for path, reason in damaged.items():
+            aside = checkpoints.set_aside(path).name
+            log.warning("%s; set aside as %s, going on from %s", reason, aside, checkpoint.name)
+        return state
+    if damaged:
+        raise next(iter(damaged.values()))
+    log.warning("%s: no checkpoint in it; starting from its seed", run.path)
+    return None
 
 
 def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) -> TrainingState:
@@ -69,7 +148,7 @@ def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) ->
     rest = checkpoints.restore(
         checkpoint, checkpoints.TRAINER, trainer_tree(like), robot_fingerprint
     )
-    return TrainingState(
+    state = TrainingState(
         params=PPONetworkParams(policy=policy["params"], value=rest["value"]),
         normalizer=policy["normalizer"],
         optimizer=rest["optimizer"],
@@ -77,3 +156,4 @@ def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) ->
         key=rest["key"],
         iteration=rest["iteration"],
     )
+    return jax.tree.map(jnp.asarray, state)

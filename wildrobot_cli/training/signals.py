@@ -1,12 +1,20 @@
 """Ctrl-C and SIGTERM as a request to finish the iteration, save and stop."""
 
+import logging
+import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from wildrobot_cli.errors import WildRobotError
+
+log = logging.getLogger(__name__)
+
+_SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interrupted(WildRobotError):
@@ -28,31 +36,54 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Note the first Ctrl-C or SIGTERM instead of dying of it; the second one acts at once.
+    """Note the first Ctrl-C or SIGTERM instead of dying of it; the second one ends the process.
+
+    Python runs signal handlers between two of its own instructions, and an iteration is one call
+    into compiled code. So a thread listens as well: it answers at once.
 
     A signal that the process was started to ignore (a background job's Ctrl-C) stays ignored.
     Outside of the main thread, where Python delivers no signals, nothing is changed.
     """
     request = StopRequest()
-    previous: dict[int, object] = {}
+    if threading.current_thread() is not threading.main_thread():
+        yield request
+        return
 
     def note(number: int, _frame: FrameType | None) -> None:
         request.signal_number = number
-        _put_back(previous)
 
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                previous[number] = signal.signal(number, note)
-    except ValueError:
-        previous.clear()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    caught = [n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN]
+    previous = {number: signal.signal(number, note) for number in caught}
+    ear, mouth = os.pipe()
+    os.set_blocking(mouth, False)
+    previous_fd = signal.set_wakeup_fd(mouth, warn_on_full_buffer=False)
+    listener = threading.Thread(target=_listen, args=(ear, set(caught)), daemon=True)
+    listener.start()
     try:
         yield request
     finally:
-        _put_back(previous)
+        signal.set_wakeup_fd(previous_fd)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        os.close(mouth)
+        listener.join()
+        os.close(ear)
 
 
-def _put_back(handlers: dict[int, object]) -> None:
-    for number, handler in handlers.items():
-        signal.signal(number, handler)  # type: ignore[arg-type]
-    handlers.clear()
+def _listen(ear: int, caught: set[int]) -> None:
+    """Read the numbers of signals as they come; say what the first does, obey the second."""
+    heard = 0
+    while number := os.read(ear, 1):
+        heard += number[0] in caught
+        if heard == 1:
+            log.warning("stopping after this iteration; once more to stop at once")
+        elif heard == 2:
+            _exit_now(128 + number[0])
+
+
+def _exit_now(code: int) -> None:
+    """End the process whatever it does. A checkpoint counts only once it is whole."""
+    if sys.stdout.isatty():
+        os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
+    os._exit(code)

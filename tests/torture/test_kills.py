@@ -1,0 +1,78 @@
+"""A run that is killed again and again ends with the bits of one that was not."""
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from wildrobot_cli import Config, train
+from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.run_folder import RunFolder
+
+TRAIN = [sys.executable, "-m", "wildrobot_cli", "train"]
+
+
+def lines(run: RunFolder) -> int:
+    """How many iterations the run has logged."""
+    if not run.metrics_file.exists():
+        return 0
+    return run.metrics_file.read_bytes().count(b"\n")
+
+
+def wait_for(process: subprocess.Popen, run: RunFolder) -> None:
+    """Wait until the process has logged an iteration of its own."""
+    while not run.lock_file.exists() or str(process.pid) not in run.lock_file.read_text():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+    start = run.metrics_file.stat().st_mtime_ns if run.metrics_file.exists() else 0
+    while not lines(run) or run.metrics_file.stat().st_mtime_ns == start:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
+
+
+def kill_at_random(run: RunFolder, start: list[str], dice: random.Random) -> bool:
+    """Start or resume the run, kill it; return whether a checkpoint was being written."""
+    arguments = ["--resume", str(run.path)] if run.config_file.exists() else start
+    command = [*TRAIN, *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait_for(process, run)
+    time.sleep(dice.uniform(0.0, 0.5))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL, "it ended before it was killed"
+    return bool(list(run.checkpoints.glob(".writing-*")))
+
+
+def killed_run(folder: Path, overrides: tuple[str, ...], kills: int, steps: int) -> tuple[str, int]:
+    """Kill a run so many times, let it end; return its hash and the kills that hit a write."""
+    wanted = (*overrides, f"ppo.steps={steps}", "checkpoints.every_iterations=1")
+    reference = train(Config.from_file("ppo.yaml", wanted), folder, "reference")
+    run, dice = RunFolder(folder / "killed"), random.Random(0)
+    sets = [part for text in wanted for part in ("--set", text)]
+    start = ["--runs", str(folder), "--run", "killed", *sets]
+    hits = sum(kill_at_random(run, start, dice) for _ in range(kills))
+    done = subprocess.run([*TRAIN, "--resume", str(run.path)], capture_output=True, text=True)
+    assert done.returncode in (0, 1), done.stderr  # 1: so short a training falls over
+    summary = json.loads(run.summary_file.read_text())
+    assert summary["finished"]
+    assert summary["params_sha256"] == reference.params_sha256
+    steps_logged = [json.loads(line)["env_steps"] for line in run.metrics_file.open()]
+    assert steps_logged == list(range(40, reference.env_steps + 1, 40))
+    assert not list(run.checkpoints.glob(".writing-*"))
+    assert list_checkpoints(run.checkpoints)[-1].name == f"{reference.env_steps:012d}"
+    return summary["params_sha256"], hits
+
+
+def test_a_kill_changes_nothing_in_the_end(tiny_overrides, tmp_path):
+    killed_run(tmp_path, tiny_overrides, kills=1, steps=2400)
+
+
+@pytest.mark.torture
+def test_25_kills_at_random_moments_change_nothing_in_the_end(tiny_overrides, tmp_path):
+    _, hits = killed_run(tmp_path, tiny_overrides, kills=25, steps=40 * 500)
+    assert hits > 0, "no kill hit a checkpoint that was being written"
