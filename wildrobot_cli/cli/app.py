@@ -34,6 +34,10 @@ JsonOption = Annotated[
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Physics engine: auto, mujoco or mjx.")
 ]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option("--checkpoint", metavar="STEPS", help="Control steps; the newest if not set."),
+]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 
 _debug = False
@@ -119,10 +123,7 @@ def evaluate(
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option("--checkpoint", metavar="STEPS", help="Control steps; the newest if not set."),
-    ] = None,
+    checkpoint: CheckpointOption = None,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
     ] = None,
@@ -144,6 +145,31 @@ def evaluate(
     settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
     request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
     if not run_evaluation(request):
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to write; RUN/bundle if not set."),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option("--quantize", metavar="int8", help="Also write a policy of 8 bits."),
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Write a policy bundle for a robot, and prove that it does what was trained."""
+    from wildrobot_cli.commands.settings import prepare_jax
+
+    prepare_jax()
+    from wildrobot_cli.cli.export_view import ExportRequest, run_export
+    from wildrobot_cli.training.run_folder import open_run
+
+    if not run_export(ExportRequest(open_run(run), out, checkpoint, quantize, json)):
         raise typer.Exit(1)
 
 

@@ -28,6 +28,8 @@ class Policy:
     """Observation to action, batched or not."""
     env_steps: int
     """Control steps of training behind it."""
+    tree: dict[str, Any]
+    """Its parameters: `normalizer` and `params`; see `policy_tree`."""
 
 
 def batch_config(config: Config, engine: str) -> BatchConfig:
@@ -48,7 +50,7 @@ def load_policy(
     networks = make_networks(env.observation_size, env.action_size, config.ppo, batch)
     like = jax.eval_shape(lambda: _initial_policy(networks, env))
     params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
-    return Policy(act=deterministic(networks, params), env_steps=int(path.name))
+    return Policy(deterministic(networks, params), int(path.name), params)
 
 
 def policy_tree(normalizer: Any, policy_params: Any) -> dict[str, Any]:
