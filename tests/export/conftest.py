@@ -1,33 +1,6 @@
-"""One tiny run, exported once."""
-
-from pathlib import Path
-from typing import NamedTuple
+"""What the tests of exports share."""
 
 import pytest
-
-pytest.importorskip("onnx")
-pytest.importorskip("onnxruntime")
-
-
-class Prepared(NamedTuple):
-    """An export before its proof."""
-
-    job: object
-    trace: dict
-    files: dict
-
-
-@pytest.fixture(scope="session")
-def prepared(trained) -> Prepared:
-    """The tiny run's files and the rollouts they are held against. Change copies alone."""
-    from wildrobot_cli.export import proof
-    from wildrobot_cli.export.job import Job
-    from wildrobot_cli.export.traces import record
-    from wildrobot_cli.training.run_folder import open_run
-
-    job = Job.of(open_run(Path(trained[0].run)), None, quantize=True)
-    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
-    return Prepared(job, trace, job.files(trace))
 
 
 @pytest.fixture

@@ -173,6 +173,50 @@ def export(
         raise typer.Exit(1)
 
 
+@app.command()
+def run(
+    bundle: Annotated[Path, typer.Argument(help="A policy bundle: its folder or zip.")],
+    forward: Annotated[float, typer.Option("--forward", help="Forward velocity [m/s].")] = 0.0,
+    left: Annotated[float, typer.Option("--left", help="Leftward velocity [m/s].")] = 0.0,
+    turn: Annotated[float, typer.Option("--turn", help="Turning rate [rad/s].")] = 0.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Time to walk, then stop softly.")
+    ] = float("inf"),
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="DIR", help="Folder of the log, to be made.")
+    ] = None,
+    quantized: Annotated[bool, typer.Option("--int8", help="Run the policy of 8 bits.")] = False,
+    bus: Annotated[
+        str | None,
+        typer.Option("--bus", metavar="DEVICE", help="Servo bus of a real robot."),
+    ] = None,
+    imu: Annotated[
+        str | None, typer.Option("--imu", metavar="DEVICE", help="IMU of a real robot.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", metavar="FILE", help="Servo ids and zeros.")
+    ] = None,
+    robot: Annotated[
+        str | None, typer.Option("--robot", help="Robot to simulate; else the trained one.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option("--latency", min=0.0, help="Of the simulated servos [s].")
+    ] = 0.0,
+    drop: Annotated[
+        float, typer.Option("--drop", min=0.0, max=1.0, help="Share of packets lost.")
+    ] = 0.0,
+) -> None:
+    """Run a policy bundle on a robot; on a simulated one unless --bus is given."""
+    from wildrobot_cli.cli.run_view import run_and_show
+    from wildrobot_cli.commands.run import RunRequest
+
+    command = (forward, left, turn)
+    ways = (bus, imu, calibration, robot, latency, drop)
+    code = run_and_show(RunRequest(bundle, command, seconds, log, quantized, *ways))
+    if code:
+        raise typer.Exit(code)
+
+
 def _refuse_with(option: str, others: dict[str, object]) -> None:
     """Raise `ConfigError` when an option stands beside one that it excludes."""
     for name, value in others.items():

@@ -41,6 +41,8 @@ class SafetyConfig(Model):
 class DeployConfig(Model):
     """A file of `configs/deploy`."""
 
+    control_period: Positive
+    """Time between two readings of the robot: its bus sets it [s]."""
     command_ramp: tuple[Positive, Positive, Positive]
     """Fastest change of a command: forward, leftward, turning [m/s^2, m/s^2, rad/s^2]."""
     safety: SafetyConfig

@@ -4,21 +4,16 @@ Read strictly: a missing key, a value of another kind, or numbers that contradic
 errors that name the key. Needs numpy alone.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.runtime.observations import TERMS, term_sizes
+from wildrobot_cli.runtime.section import Section, Vector
 
 SCHEMA_VERSION = 1
 """Of `policy.json`; a bundle of another version is refused."""
-
-Vector = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,7 +156,7 @@ def parse(document: Any) -> Description:
     Raises:
         ConfigError: naming the key, what was expected and what was found.
     """
-    top = _Section(document, "")
+    top = Section(document, "")
     version = top.whole("schema_version")
     if version != SCHEMA_VERSION:
         raise ConfigError(
@@ -189,59 +184,7 @@ def parse(document: Any) -> Description:
     )
 
 
-class _Section:
-    """A mapping of the file, and the key path that leads to it."""
-
-    def __init__(self, data: Any, path: str) -> None:
-        self.data, self.path = data, path
-        if not isinstance(data, Mapping):
-            self.fail("", "a mapping", data)
-
-    def fail(self, key: str, expected: str, found: Any) -> Any:
-        where = ".".join(filter(None, (self.path, key)))
-        raise ConfigError(f"policy.json: {where}: expected {expected}, got {str(found)[:80]!r}")
-
-    def get(self, key: str) -> Any:
-        if key not in self.data:
-            where = ".".join(filter(None, (self.path, key)))
-            raise ConfigError(f"policy.json: {where}: missing")
-        return self.data[key]
-
-    def section(self, key: str) -> "_Section":
-        return _Section(self.get(key), ".".join(filter(None, (self.path, key))))
-
-    def text(self, key: str) -> str:
-        value = self.get(key)
-        return value if isinstance(value, str) and value else self.fail(key, "a text", value)
-
-    def whole(self, key: str) -> int:
-        value = self.get(key)
-        good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        return value if good else self.fail(key, "a whole number", value)
-
-    def number(self, key: str) -> float:
-        value = self.get(key)
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (good and math.isfinite(value)):
-            self.fail(key, "a number", value)
-        return float(value)
-
-    def positive(self, key: str) -> float:
-        value = self.number(key)
-        return value if value > 0 else self.fail(key, "a number above 0", value)
-
-    def vector(self, key: str, size: int) -> Vector:
-        value = self.get(key)
-        good = isinstance(value, list) and len(value) == size
-        numbers = good and all(isinstance(x, int | float) and math.isfinite(x) for x in value)
-        if not numbers:
-            self.fail(key, f"a list of {size} numbers", value)
-        array = np.array(value, dtype=np.float64)
-        array.flags.writeable = False
-        return array
-
-
-def _joints(section: _Section) -> Joints:
+def _joints(section: Section) -> Joints:
     names = section.get("names")
     unique = isinstance(names, list) and names and len(set(map(str, names))) == len(names)
     if not (unique and all(isinstance(name, str) for name in names)):
@@ -255,13 +198,13 @@ def _joints(section: _Section) -> Joints:
     return joints
 
 
-def _observation(top: _Section, joints: int) -> tuple[TermSlice, ...]:
+def _observation(top: Section, joints: int) -> tuple[TermSlice, ...]:
     entries = top.get("observation")
     if not isinstance(entries, list) or not entries:
         top.fail("observation", "a list of terms", entries)
     terms, place = [], 0
     for index, entry in enumerate(entries):
-        section = _Section(entry, f"observation[{index}]")
+        section = Section(entry, f"observation[{index}]")
         name = section.text("name")
         if name not in TERMS:
             raise ConfigError(
@@ -275,7 +218,7 @@ def _observation(top: _Section, joints: int) -> tuple[TermSlice, ...]:
     return tuple(terms)
 
 
-def _heading_joint(top: _Section, names: tuple[str, ...]) -> int | None:
+def _heading_joint(top: Section, names: tuple[str, ...]) -> int | None:
     name = top.get("heading_joint")
     if name is None:
         return None
@@ -284,21 +227,21 @@ def _heading_joint(top: _Section, names: tuple[str, ...]) -> int | None:
     return names.index(name)
 
 
-def _commands(section: _Section) -> Commands:
+def _commands(section: Section) -> Commands:
     commands = Commands(*(section.vector(name, 3) for name in ("lowest", "highest", "ramp")))
     if (commands.lowest > commands.highest).any():
         section.fail("lowest", "nothing above highest", section.get("lowest"))
     return commands
 
 
-def _safety(section: _Section) -> Safety:
+def _safety(section: Section) -> Safety:
     whole = {"missed_readings", "stale_joint", "frozen_imu"}
     names = Safety.__dataclass_fields__
     values = {n: section.whole(n) if n in whole else section.positive(n) for n in names}
     return Safety(**values)  # type: ignore[arg-type]
 
 
-def _model(section: _Section) -> Model:
+def _model(section: Section) -> Model:
     file = section.text("file")
     if "/" in file or "\\" in file or file.startswith("."):
         section.fail("file", "a plain file name", file)

@@ -29,6 +29,8 @@ class Sensors(NamedTuple):
     """The control period in which each joint was last read, counted by the robot. Shape (n,)."""
     tick: int
     """The control period of this reading, by the same count."""
+    unanswered: np.ndarray
+    """How often in a row each joint was asked in vain. Shape (n,)."""
 
 
 class Estimator:

@@ -54,7 +54,7 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
     for k, command in enumerate(trace["command"]):
         read_at = np.full(trace["encoders"].shape[1], k)
         imu = trace["gyro"][k], trace["orientation"][k]
-        sensors = Sensors(*imu, trace["encoders"][k], read_at, k)
+        sensors = Sensors(*imu, trace["encoders"][k], read_at, k, np.zeros_like(read_at))
         if k == 0:
             estimator.start(sensors, trace["phase"][0], trace["heading_target"][0])
         begin = time.perf_counter()

@@ -73,6 +73,7 @@ class SimulatedRobot:
             encoders=quantize(angles, self.robot.servo.encoder_resolution, np),
             read_at=np.full(len(angles), self._period),
             tick=self._period,
+            unanswered=np.zeros(len(angles), int),
         )
 
     def readout(self) -> dict[str, np.ndarray]:
