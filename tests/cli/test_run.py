@@ -11,6 +11,9 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
+from wildrobot_cli.simulated.closed_loop import Runtime
+from wildrobot_cli.simulated.robot import STATE
+
 
 @pytest.fixture
 def walker(bundle_folder, tmp_path):
@@ -49,6 +52,21 @@ def test_a_simulated_robot_is_led_home_runs_the_policy_and_leaves_a_log(walker):
         assert log["command"][walking][-1, 0] == pytest.approx(0.2)
     # A policy of three iterations may fall; then the robot stopped itself, and says so.
     assert process.returncode == (1 if "FAILED" in out else 0)
+
+
+def test_targets_take_effect_at_once_as_they_did_in_training(walker, bundle):
+    process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.3", "--log", "log")
+    process.communicate(timeout=60)
+    robot, gaps = Runtime(bundle, quantized=False).robot, []
+    with np.load(walker / "log/log.npz") as log, np.load(walker / "log/truth.npz") as truth:
+        rows = np.flatnonzero(np.isfinite(log["targets"]).all(axis=1) & (log["tick"] >= 0))
+        for row in rows[5:-5]:
+            tick = log["tick"][row]
+            robot.put(*(truth[name][tick] for name in STATE))
+            robot.step(log["targets"][row])
+            gaps.append(np.abs(robot.readout()["qpos"] - truth["qpos"][tick + 1]).max())
+    assert len(gaps) > 50
+    assert np.median(gaps) < 1e-6
 
 
 def test_ctrl_c_stops_softly_and_saves_the_log(walker):

@@ -4,6 +4,7 @@ Nothing heavy is imported here: `wildrobot --help` must answer at once.
 """
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -116,7 +117,7 @@ def train(
 
 @app.command(name="eval")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
         list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
     ] = ["flat"],  # noqa: B006
@@ -132,10 +133,23 @@ def evaluate(
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
 ) -> None:
-    """Measure a run's policy on scenarios, from physics and not from rewards."""
+    """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
     from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
 
     prepare_jax()
+    if (run / "log.npz").is_file():
+        given: dict[str, object] = {
+            "--episodes": episodes,
+            "--checkpoint": checkpoint,
+            "--video": video,
+        }
+        given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
+        _refuse_with("a log", given, "what was measured then cannot be changed")
+        from wildrobot_cli.cli.eval_view import show_log
+
+        if not show_log(run, json):
+            raise typer.Exit(1)
+        return
     if video is not None:
         prepare_rendering()
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
@@ -217,11 +231,13 @@ def run(
         raise typer.Exit(code)
 
 
-def _refuse_with(option: str, others: dict[str, object]) -> None:
+def _refuse_with(
+    option: str, others: Mapping[str, object], why: str = "a run keeps its configuration"
+) -> None:
     """Raise `ConfigError` when an option stands beside one that it excludes."""
     for name, value in others.items():
         if value is not None:
-            raise ConfigError(f"{name} does not go with {option}: a run keeps its configuration")
+            raise ConfigError(f"{name} does not go with {option}: {why}")
 
 
 def main() -> NoReturn:

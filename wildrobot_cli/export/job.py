@@ -11,6 +11,7 @@ from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import POLICY_KEY, WildRobotEnv
 from wildrobot_cli.evaluation.evaluate import servo_limits
+from wildrobot_cli.evaluation.judging import faultless, judge
 from wildrobot_cli.evaluation.metrics import scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.export import proof
@@ -20,7 +21,7 @@ from wildrobot_cli.export.files import (
     as_npz,
     readme,
 )
-from wildrobot_cli.export.traces import Trace, faultless, judge
+from wildrobot_cli.export.traces import Trace
 from wildrobot_cli.runtime.bundle import DESCRIPTION, GOLDEN, README, Bundle
 from wildrobot_cli.runtime.golden import KEYS, RESULTS, TOLERANCE, replay
 from wildrobot_cli.runtime.policy import ACTION, TARGETS, OnnxPolicy, load

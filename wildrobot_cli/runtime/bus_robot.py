@@ -95,8 +95,14 @@ class BusRobot:
         reading = self._imu.read()
         if reading is None or (self._read_at < 0).any():
             return None
-        ages = (self._read_at.copy(), self._tick, self._unanswered.copy())
-        return Sensors(*reading, self._angles.copy(), *ages)
+        return Sensors(
+            gyro=reading.gyro,
+            orientation=reading.orientation,
+            encoders=self._angles.copy(),
+            read_at=self._read_at.copy(),
+            tick=self._tick,
+            unanswered=self._unanswered.copy(),
+        )
 
     def write(self, targets: np.ndarray) -> None:
         """Write all targets, each rounded to a count inside the joint's range. Shape (n,) [rad].

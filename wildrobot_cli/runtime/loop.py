@@ -94,10 +94,12 @@ class Loop:
             sensors = self._robot.read(self._period / 2)
 
     def _first_reading(self) -> Sensors:
-        """Wait until every sensor was read once; nothing is written before that."""
+        """Wait for two readings, the second fresh at its return; nothing is written before that."""
+        complete = 0
         for _ in range(PATIENCE):
             sensors = self._robot.read(self._period)
-            if sensors is not None:
+            complete += sensors is not None
+            if sensors is not None and complete == 2:
                 return sensors
         raise EnvironmentUnavailable("the robot does not give all its sensor readings")
 

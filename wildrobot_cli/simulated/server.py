@@ -78,12 +78,13 @@ class Server:
     def run(self) -> None:
         """Go on until the client says goodbye, or the process that started this one is gone."""
         parent = os.getppid()
+        while self._client is None and not self._done and os.getppid() == parent:
+            self._listen(time.monotonic() + self._faults.control_period)
         tick = time.monotonic()
         while not self._done and os.getppid() == parent:
             self._listen(tick + self._faults.control_period)
-            if self._client is not None:
-                self._simulate(tick)
-                self._report()
+            self._simulate(tick)
+            self._report()
             tick += self._faults.control_period
             if time.monotonic() - tick > 1.0:  # this machine slept: so did the robot
                 tick = time.monotonic()
@@ -91,8 +92,11 @@ class Server:
         np.savez_compressed(self._folder / TRUTH, **truth)  # type: ignore[arg-type]
 
     def _listen(self, until: float) -> None:
-        """Take datagrams until a time."""
+        """Take datagrams until a time; the first one of all ends the wait."""
+        met = self._client is not None
         while (wait := until - time.monotonic()) > 0 and not self._done:
+            if self._client is not None and not met:
+                return
             self._socket.settimeout(wait)
             try:
                 datagram, sender = self._socket.recvfrom(LARGEST)
