@@ -1,6 +1,8 @@
 """`wildrobot export`, as a user types it."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -19,6 +21,13 @@ def test_export_writes_the_promised_keys_and_names_the_next_command(command, run
     assert 0 < results["size_mb"] < 5
     assert "wildrobot run walker" in done.out
     assert "32 rollouts" in done.out
+
+
+def test_nothing_is_printed_by_what_the_command_imports():
+    code = "import wildrobot_cli.cli.export_view, wildrobot_cli.cli.run_view"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
 
 
 def test_a_failed_proof_is_exit_code_1_and_leaves_no_bundle(command, run, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from wildrobot_cli.export import job as jobs
-from wildrobot_cli.export.export import export
+from wildrobot_cli.export.export import export_bundle
 from wildrobot_cli.runtime.bundle import open_bundle
 from wildrobot_cli.runtime.golden import replay
 from wildrobot_cli.runtime.policy import load
@@ -19,7 +19,7 @@ from wildrobot_cli.runtime.policy import load
 def exported(trained, tmp_path_factory):
     stages = []
     out = tmp_path_factory.mktemp("exported") / "walker"
-    return export(trained[0].run, out, on_progress=stages.append), stages
+    return export_bundle(trained[0].run, out, on_progress=stages.append), stages
 
 
 def test_bundle_holds_what_is_promised(exported):
@@ -94,7 +94,7 @@ def test_quantized_model_is_of_8_bits_and_carries_the_same_metadata(prepared):
 
 
 def test_a_failed_proof_leaves_the_old_bundle_and_nothing_else(run, monkeypatch):
-    export(run, None)
+    export_bundle(run, None)
     before = {p.name: p.read_bytes() for p in (run.path / "bundle").iterdir()}
     honest = jobs.describe
 
@@ -104,6 +104,6 @@ def test_a_failed_proof_leaves_the_old_bundle_and_nothing_else(run, monkeypatch)
 
     monkeypatch.setattr(jobs, "describe", wrong)
     listing = sorted(p.name for p in run.path.iterdir())
-    assert not export(run, None).passed
+    assert not export_bundle(run, None).passed
     assert {p.name: p.read_bytes() for p in (run.path / "bundle").iterdir()} == before
     assert sorted(p.name for p in run.path.iterdir()) == listing

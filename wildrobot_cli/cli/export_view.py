@@ -54,8 +54,8 @@ def _show(result: Export) -> None:
         )
     latency = result.latency_ms
     console.print(
-        f"{latency['median']:.3f} ms a control step ({latency['p99']:.3f} ms at the 99th "
-        f"percentile), {result.size_mb:.2f} MB",
+        f"a control step takes {latency['median']:.3f} ms of one core, {latency['p99']:.3f} ms at "
+        f"the 99th percentile; the zip has {result.size_mb:.2f} MB",
         soft_wrap=True,
     )
     if result.passed:

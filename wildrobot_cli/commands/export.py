@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.export.export import export
+from wildrobot_cli.export.export import export_bundle
 from wildrobot_cli.export.job import Export
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -26,7 +26,7 @@ def export_run(
     """
     if quantize not in (None, "int8"):
         raise ConfigError(f"--quantize {quantize}: expected int8")
-    return export(run, out, checkpoint, quantize is not None, on_progress)
+    return export_bundle(run, out, checkpoint, quantize is not None, on_progress)
 
 
 def as_json(result: Export) -> dict[str, Any]:

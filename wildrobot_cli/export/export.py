@@ -21,7 +21,7 @@ Report = Callable[[str], None]
 """Told what is being done."""
 
 
-def export(
+def export_bundle(
     run: RunFolder | Path | str,
     out: Path | None = None,
     checkpoint: str | None = None,

@@ -40,7 +40,7 @@ class Export:
     evaluations: dict[str, dict[str, Any]]
     """Metrics of the closed loops by policy file; see docs/evaluation.md."""
     latency_ms: dict[str, float]
-    """Median and 99th percentile of an inference on one core [ms]."""
+    """Median and 99th percentile of a control step's processor time on one core [ms]."""
     size_mb: float
     """Of the zip [MB]."""
 

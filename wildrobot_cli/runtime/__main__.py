@@ -37,7 +37,7 @@ def check(bundle: Bundle) -> bool:
     median, p99 = np.percentile(1000 * result.seconds, (50, 99))
     for name, gap in result.differences.items():
         print(f"golden {name}: largest difference {gap:.2g} (at most {TOLERANCE:g})")
-    print(f"a control step takes {median:.3f} ms, {p99:.3f} ms at the 99th percentile")
+    print(f"a control step takes {median:.3f} ms of one core, {p99:.3f} ms at the 99th percentile")
     return max(result.differences.values()) <= TOLERANCE
 
 

@@ -87,6 +87,8 @@ class BusRobot:
         deadline = self._clock() + timeout
         self._tick += 1
         for joint in np.argsort(self._read_at, kind="stable")[: self._share]:
+            if self._clock() >= deadline:
+                break  # what was not asked is the first to be asked next time
             angle = self._ask(int(joint), deadline)
             self._unanswered[joint] += 1
             if angle is not None:
@@ -134,8 +136,6 @@ class BusRobot:
         """Return a joint's angle [rad]; None when its servo does not answer in time, or soundly."""
         servo = int(self._wiring.ids[joint])
         until = min(self._clock() + ANSWER_TIME, deadline)
-        if self._clock() >= deadline:
-            return None
         self._parser.clear()
         self._bus.write(protocol.ask_position(servo), until - self._clock())
         while (wait := until - self._clock()) > 0:

@@ -42,7 +42,7 @@ class Replay:
     differences: dict[str, float]
     """Largest absolute differences by name; see `RESULTS`."""
     seconds: np.ndarray
-    """Time of each control step, from sensors to safe targets [s]. Shape (T,)."""
+    """Processor time of each control step, from sensors to safe targets [s]. Shape (T,)."""
 
 
 def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
@@ -57,12 +57,12 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
         sensors = Sensors(*imu, trace["encoders"][k], read_at, k, np.zeros_like(read_at))
         if k == 0:
             estimator.start(sensors, trace["phase"][0], trace["heading_target"][0])
-        begin = time.perf_counter()
+        begin = time.thread_time()
         observation = estimator.observe(sensors, command)
         targets, action = policy(observation)
         last = limits(targets, last, sensors.encoders)
         estimator.acted(action)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.thread_time() - begin)
         for name, value in zip(RESULTS, (observation, action), strict=True):
             seen[name].append(value)
     gaps = {name: np.abs(np.stack(rows) - trace[name]) for name, rows in seen.items()}
