@@ -17,7 +17,7 @@ import numpy as np
 from mujoco.batch import Batch
 
 from wildrobot_cli import Config, WildRobotEnv, wrap_for_training
-from wildrobot_cli.physics.factory import engine_model
+from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.training.learner import Learner
 from wildrobot_cli.training.networks import network_factory
 from wildrobot_cli.training.policy import batch_config

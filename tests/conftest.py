@@ -7,6 +7,7 @@ imported by the fixtures that need it, not here.
 import os
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -136,3 +137,42 @@ def run(trained, tmp_path):
     folder = tmp_path / "tiny"
     shutil.copytree(trained[0].run, folder)
     return RunFolder(folder)
+
+
+class Prepared(NamedTuple):
+    """An export before its proof: a `Job`, its rollouts, and the files of the bundle."""
+
+    job: object
+    trace: dict
+    files: dict
+
+
+@pytest.fixture(scope="session")
+def prepared(trained) -> Prepared:
+    """The tiny run's files and the rollouts they are held against. Change copies alone."""
+    from wildrobot_cli.export import proof
+    from wildrobot_cli.export.job import Job
+    from wildrobot_cli.export.traces import record
+    from wildrobot_cli.training.run_folder import open_run
+
+    job = Job.of(open_run(Path(trained[0].run)), None, quantize=True)
+    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
+    return Prepared(job, trace, job.files(trace))
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(prepared, tmp_path_factory) -> Path:
+    """The tiny run's bundle, with its zip beside it. Change copies alone."""
+    from wildrobot_cli.export.files import write_bundle
+
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    write_bundle(folder, prepared.files)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(bundle_folder):
+    """The same, read and verified."""
+    from wildrobot_cli.runtime.bundle import open_bundle
+
+    return open_bundle(bundle_folder)

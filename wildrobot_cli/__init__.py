@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from wildrobot_cli.env.wrappers import wrap_for_training
     from wildrobot_cli.errors import WildRobotError
     from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
+    from wildrobot_cli.export.export import export_bundle
+    from wildrobot_cli.export.job import Export
     from wildrobot_cli.robot import Robot, load_robot
     from wildrobot_cli.training.progress import Progress
     from wildrobot_cli.training.trainer import TrainingResult, resume, train
@@ -21,12 +23,14 @@ _HOMES = {
     "Config": "config.schema",
     "EnvConfig": "config.schema",
     "Evaluation": "evaluation.evaluate",
+    "Export": "export.job",
     "Progress": "training.progress",
     "Robot": "robot",
     "TrainingResult": "training.trainer",
     "WildRobotEnv": "env.environment",
     "WildRobotError": "errors",
     "evaluate": "evaluation.evaluate",
+    "export_bundle": "export.export",
     "load_robot": "robot",
     "resume": "training.trainer",
     "train": "training.trainer",
@@ -37,12 +41,14 @@ __all__ = [  # noqa: F822  (resolved by __getattr__)
     "Config",
     "EnvConfig",
     "Evaluation",
+    "Export",
     "Progress",
     "Robot",
     "TrainingResult",
     "WildRobotEnv",
     "WildRobotError",
     "evaluate",
+    "export_bundle",
     "load_robot",
     "resume",
     "train",

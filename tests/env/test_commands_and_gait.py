@@ -7,7 +7,8 @@ import pytest
 
 from wildrobot_cli.config.schema import CommandConfig
 from wildrobot_cli.env.commands import command_at, draw_schedule
-from wildrobot_cli.env.gait import TURN, advance, foot_phases, swing_height
+from wildrobot_cli.env.gait import foot_phases, swing_height
+from wildrobot_cli.runtime.estimation import TURN, advance_phase
 
 
 def commands(**changes) -> CommandConfig:
@@ -87,7 +88,7 @@ def test_last_command_stays_in_force():
 def test_phase_advances_by_the_frequency_and_wraps():
     phase = jnp.float32(0.0)
     for _ in range(50):
-        phase = advance(phase, 1.6, 0.02)
+        phase = advance_phase(phase, 1.6, 0.02)
         assert 0 <= phase < TURN
     assert phase == pytest.approx(0.6 * TURN, abs=1e-4)
 

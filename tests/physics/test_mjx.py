@@ -14,8 +14,9 @@ import pytest
 from wildrobot_cli import EnvConfig
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.physics import mjx
-from wildrobot_cli.physics.factory import engine_model, make_engine
+from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.mjx import MjxEngine
+from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.physics.protocol import RANDOMIZABLE, Engine, Params, PhysicsState
 
 ENVS, STEPS = 4, 20

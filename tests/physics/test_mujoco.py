@@ -10,7 +10,8 @@ import pytest
 from simulations import CHANGES, SUBSTEPS, Reference, difference, rows, with_fields
 
 from wildrobot_cli import EnvConfig
-from wildrobot_cli.physics.factory import engine_model, make_engine, resolve_engine
+from wildrobot_cli.physics.factory import make_engine, resolve_engine
+from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.physics.mujoco import MujocoEngine
 
 pytestmark = pytest.mark.usefixtures("double_precision")

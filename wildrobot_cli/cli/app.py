@@ -5,6 +5,7 @@ Nothing heavy is imported here: `wildrobot --help` must answer at once.
 
 import math
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -37,6 +38,12 @@ EngineOption = Annotated[
 ]
 ImplOption = Annotated[
     str | None, typer.Option("--impl", help="Implementation of MJX: jax or warp.")
+]
+CheckpointOption = Annotated[
+    str | None,
+    typer.Option(
+        "--checkpoint", metavar="WHICH", help="best, latest (default) or a number of steps."
+    ),
 ]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
 
@@ -172,19 +179,14 @@ def train(
 
 @app.command(name="eval")
 def evaluate(
-    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
         list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
     ] = ["flat"],  # noqa: B006
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
-    checkpoint: Annotated[
-        str | None,
-        typer.Option(
-            "--checkpoint", metavar="WHICH", help="best, latest (default) or a number of steps."
-        ),
-    ] = None,
+    checkpoint: CheckpointOption = None,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
     ] = None,
@@ -193,10 +195,23 @@ def evaluate(
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
 ) -> None:
-    """Measure a run's policy on scenarios, from physics and not from rewards."""
+    """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
     from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
 
     prepare_jax()
+    if (run / "log.npz").is_file():
+        given: dict[str, object] = {
+            "--episodes": episodes,
+            "--checkpoint": checkpoint,
+            "--video": video,
+        }
+        given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
+        _refuse_with("a log", given, "what was measured then cannot be changed")
+        from wildrobot_cli.cli.eval_view import show_log
+
+        if not show_log(run, json):
+            raise typer.Exit(1)
+        return
     if video is not None:
         prepare_rendering()
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
@@ -227,11 +242,82 @@ def replay(
     show_replay(dump, video)
 
 
-def _refuse_with(option: str, others: dict[str, object]) -> None:
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(help="A run folder.")],
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder to write; RUN/bundle if not set."),
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    quantize: Annotated[
+        str | None,
+        typer.Option("--quantize", metavar="int8", help="Also write a policy of 8 bits."),
+    ] = None,
+    json: JsonOption = None,
+) -> None:
+    """Write a policy bundle for a robot, and prove that it does what was trained."""
+    from wildrobot_cli.commands.settings import prepare_jax
+
+    prepare_jax()
+    from wildrobot_cli.cli.export_view import ExportRequest, run_export
+    from wildrobot_cli.training.run_folder import open_run
+
+    if not run_export(ExportRequest(open_run(run), out, checkpoint, quantize, json)):
+        raise typer.Exit(1)
+
+
+@app.command()
+def run(
+    bundle: Annotated[Path, typer.Argument(help="A policy bundle: its folder or zip.")],
+    forward: Annotated[float, typer.Option("--forward", help="Forward velocity [m/s].")] = 0.0,
+    left: Annotated[float, typer.Option("--left", help="Leftward velocity [m/s].")] = 0.0,
+    turn: Annotated[float, typer.Option("--turn", help="Turning rate [rad/s].")] = 0.0,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Time to walk, then stop softly.")
+    ] = float("inf"),
+    log: Annotated[
+        Path | None, typer.Option("--log", metavar="DIR", help="Folder of the log, to be made.")
+    ] = None,
+    quantized: Annotated[bool, typer.Option("--int8", help="Run the policy of 8 bits.")] = False,
+    bus: Annotated[
+        str | None,
+        typer.Option("--bus", metavar="DEVICE", help="Servo bus of a real robot."),
+    ] = None,
+    imu: Annotated[
+        str | None, typer.Option("--imu", metavar="DEVICE", help="IMU of a real robot.")
+    ] = None,
+    calibration: Annotated[
+        Path | None, typer.Option("--calibration", metavar="FILE", help="Servo ids and zeros.")
+    ] = None,
+    robot: Annotated[
+        str | None, typer.Option("--robot", help="Robot to simulate; else the trained one.")
+    ] = None,
+    latency: Annotated[
+        float, typer.Option("--latency", min=0.0, help="Of the simulated servos [s].")
+    ] = 0.0,
+    drop: Annotated[
+        float, typer.Option("--drop", min=0.0, max=1.0, help="Share of packets lost.")
+    ] = 0.0,
+) -> None:
+    """Run a policy bundle on a robot; on a simulated one unless --bus is given."""
+    from wildrobot_cli.cli.run_view import run_and_show
+    from wildrobot_cli.commands.run import RunRequest
+
+    command = (forward, left, turn)
+    ways = (bus, imu, calibration, robot, latency, drop)
+    code = run_and_show(RunRequest(bundle, command, seconds, log, quantized, *ways))
+    if code:
+        raise typer.Exit(code)
+
+
+def _refuse_with(
+    option: str, others: Mapping[str, object], why: str = "a run keeps its configuration"
+) -> None:
     """Raise `ConfigError` when an option stands beside one that it excludes."""
     for name, value in others.items():
         if value is not None:
-            raise ConfigError(f"{name} does not go with {option}: a run keeps its configuration")
+            raise ConfigError(f"{name} does not go with {option}: {why}")
 
 
 def main() -> NoReturn:

@@ -1,7 +1,7 @@
 """Shared pieces of the command line's output: console, tables, JSON files."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ def check_json(path: Path | None) -> None:
         raise ConfigError(f"--json {path}: is a folder; expected a file name")
 
 
-def show_table(title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table; the first column is text, the others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):

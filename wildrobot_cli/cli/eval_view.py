@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from wildrobot_cli.cli.console import check_json, console, show_table, write_json
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import SCENARIOS, Evaluation, evaluate
+from wildrobot_cli.evaluation.run_log import evaluate_log
 from wildrobot_cli.evaluation.video import animate, check_video_path
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -87,6 +88,15 @@ def run_evaluation(request: EvalRequest) -> bool:
     if request.video is not None:
         console.print(f"animation in {request.video}")
     write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
+    return evaluation.passed
+
+
+def show_log(folder: Path, json: Path | None) -> bool:
+    """Measure a log, print the table, write results; return whether the robot kept walking."""
+    check_json(json)
+    evaluation = evaluate_log(folder)
+    show_evaluation(evaluation)
+    write_json(json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
     return evaluation.passed
 
 

@@ -13,14 +13,21 @@ from wildrobot_cli.env import privileged, rewards, terminations
 from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.context import StepContext, Task, read_context
 from wildrobot_cli.env.flight import Flight
-from wildrobot_cli.env.gait import TURN, advance
 from wildrobot_cli.env.randomization import draw_params
 from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.runtime import observations
-from wildrobot_cli.runtime.rotations import up_vector, wrap_angle, yaw
+from wildrobot_cli.runtime.estimation import (
+    TURN,
+    Memory,
+    Sensed,
+    advance_heading,
+    advance_phase,
+    assemble,
+)
+from wildrobot_cli.runtime.rotations import yaw
 
 POLICY_KEY = "state"
 VALUE_KEY = "privileged_state"
@@ -128,8 +135,7 @@ class WildRobotEnv(Env):
         rng, key = jax.random.split(state.info["rng"])
         episode = self.act(before, jnp.clip(action, -1.0, 1.0))
         context = self.context(episode)
-        verdicts = [~episode.physics.ok, *self.terminations(context).values()]
-        failed = jnp.stack(verdicts).any()
+        failed = self.failed(context) | ~episode.physics.ok
         terms = self.rewards(context)
         reward = jnp.maximum(sum(terms.values()), 0.0)
         reward = reward - self.config.fall_penalty * failed
@@ -169,8 +175,8 @@ class WildRobotEnv(Env):
         kept = jax.tree.map(partial(jnp.where, after.ok), after, episode.physics)
         return episode.replace(  # type: ignore[attr-defined]
             physics=kept.replace(ok=after.ok),
-            heading_target=episode.heading_target + episode.command[2] * self.dt,
-            phase=advance(episode.phase, self.config.gait.frequency, self.dt),
+            heading_target=advance_heading(episode.heading_target, episode.command, self.dt),
+            phase=advance_phase(episode.phase, self.config.gait.frequency, self.dt),
             action=action,
             last_action=episode.action,
             encoders=self._read_encoders(kept),
@@ -252,6 +258,11 @@ class WildRobotEnv(Env):
         angles = physics.qpos[self.robot.qpos_ids]
         return observations.quantize(angles, self.robot.servo.encoder_resolution, jnp)
 
+    def failed(self, context: StepContext) -> jax.Array:
+        """Whether a termination term calls the state a failure. Shape (), bool."""
+        verdicts = list(self.terminations(context).values())
+        return jnp.stack(verdicts).any() if verdicts else jnp.zeros((), bool)
+
     def _metric_names(self) -> list[str]:
         return [*(f"reward/{name}" for name in self._rewards), "velocity_error", "fall"]
 
@@ -262,15 +273,14 @@ class WildRobotEnv(Env):
         robot, faults, physics = self.robot, self.config.sensors, episode.physics
         imu = physics.sensordata[robot.imu.orientation]
         noise = jax.random.normal(rng, (2, 3), physics.qpos.dtype)
-        waist = 0.0 if robot.heading_joint is None else episode.encoders[robot.heading_joint]
-        heading = yaw(imu, jnp) - waist
-        return observations.Readings(
+        sensed = Sensed(
             gyro=physics.sensordata[robot.imu.gyro] + faults.gyro_noise * noise[0],
-            up=up_vector(imu, jnp) + faults.tilt_noise * noise[1],
-            heading_error=wrap_angle(episode.heading_target - heading, jnp),
-            command=episode.command,
-            phase=episode.phase,
-            joint_positions=episode.encoders - robot.home_qpos[robot.qpos_ids],
-            joint_velocities=(episode.encoders - last_encoders) / self.dt,
-            last_action=episode.action,
+            orientation=imu,
+            encoders=episode.encoders,
+            last_encoders=last_encoders,
+            elapsed=self.dt,
         )
+        memory = Memory(episode.command, episode.heading_target, episode.phase, episode.action)
+        home = robot.home_qpos[robot.qpos_ids]
+        readings = assemble(sensed, memory, home, robot.heading_joint, jnp)
+        return readings._replace(up=readings.up + faults.tilt_noise * noise[1])

@@ -3,12 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-TURN = 2 * jnp.pi
-
-
-def advance(phase: jax.Array, frequency: float, dt: float) -> jax.Array:
-    """Phase after `dt` seconds, wrapped to [0, 2 pi) [rad]. Shape () -> ()."""
-    return (phase + TURN * frequency * dt) % TURN
+from wildrobot_cli.runtime.estimation import TURN
 
 
 def foot_phases(phase: jax.Array) -> jax.Array:

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 
 from wildrobot_cli.env.context import StepContext
-from wildrobot_cli.env.gait import TURN, swing_height
+from wildrobot_cli.env.gait import swing_height
+from wildrobot_cli.runtime.estimation import TURN
 from wildrobot_cli.runtime.rotations import to_heading_frame
 
 BEARING = 0.05

@@ -11,6 +11,7 @@ from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.rollout import rollout
 from wildrobot_cli.evaluation.trajectory import Trajectory
+from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.policy import load_policy
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
@@ -89,12 +90,17 @@ def evaluate(
         )
         for name in scenarios
     }
-    servo = env.robot.servo
-    limits = ServoLimits(env.robot.torque_limit, servo.no_load_speed, servo.copper_loss)
+    limits = servo_limits(env.robot)
     metrics = {name: scenario_metrics(t, limits) for name, t in trajectories.items()}
     return Evaluation(
         run.name, policy.env_steps, metrics, trajectories, config.eval.min_success_rate
     )
+
+
+def servo_limits(robot: Robot) -> ServoLimits:
+    """What the metrics must know of a robot's servos."""
+    servo = robot.servo
+    return ServoLimits(robot.torque_limit, servo.no_load_speed, servo.copper_loss)
 
 
 def _check_scenarios(names: tuple[str, ...]) -> None:

@@ -58,15 +58,15 @@ def _recorded_step(
 ) -> Callable[[State, None], tuple[State, dict[str, jax.Array]]]:
     def step(state: State, _: None) -> tuple[State, dict[str, jax.Array]]:
         after = jax.vmap(env.step)(state, act(state.obs))
-        record = jax.vmap(lambda episode: _record(env, episode))(after.pipeline_state)
+        record = jax.vmap(lambda episode: record_step(env, episode))(after.pipeline_state)
         asked = {"command": state.pipeline_state.command, "failed": after.done > 0}
         return after, record | asked
 
     return step
 
 
-def _record(env: WildRobotEnv, episode: Any) -> dict[str, jax.Array]:
-    """What the metrics read of one control step; see `Trajectory`."""
+def record_step(env: WildRobotEnv, episode: Any) -> dict[str, jax.Array]:
+    """Return what the metrics read of an episode after a control step; see `Trajectory`."""
     context, physics = env.context(episode), episode.physics
     return {
         "position": physics.qpos[env.robot.root_qpos][:3],

@@ -1,11 +1,9 @@
 """From a configuration's engine choice to an engine."""
 
-import copy
-
 import jax
-import mujoco
 
-from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig, SolverConfig
+from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig
+from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
 
@@ -34,13 +32,3 @@ def make_engine(robot: Robot, config: EnvConfig) -> Engine:
     from wildrobot_cli.physics.mjx import MjxEngine
 
     return MjxEngine(model, robot.root_body, config.substeps, config.mjx.impl)
-
-
-def engine_model(robot: Robot, config: EnvConfig, solver: SolverConfig) -> mujoco.MjModel:
-    """Return a copy of the robot's model with the configured time step and solver."""
-    model = copy.copy(robot.model)
-    model.opt.timestep = config.control_period / config.substeps
-    model.opt.iterations = solver.iterations
-    model.opt.ls_iterations = solver.ls_iterations
-    model.opt.tolerance = solver.tolerance
-    return model

@@ -31,7 +31,7 @@ class MujocoEngine:
         self, model: mujoco.MjModel, root_body: int, substeps: int, threads: int = 0
     ) -> None:
         """Take a compiled model; `threads` 0 is one for each core."""
-# `ok` tells what MuJoCo warns of; it would print it, and log it in the present folder.
+        # `ok` tells what MuJoCo warns of; it would print it, and log it in the present folder.
         mujoco.set_mju_user_warning(lambda _message: None)
         self.model = model
         # Without auto-reset a diverged simulation shows itself instead of jumping home.

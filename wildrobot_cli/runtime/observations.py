@@ -5,9 +5,11 @@ environment calls these functions with `jax.numpy`, the runtime on a robot with 
 what trains and what runs cannot drift apart. This module needs numpy alone.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import ModuleType
 from typing import Any, NamedTuple
+
+import numpy as np
 
 Array = Any
 
@@ -88,6 +90,35 @@ TERMS: dict[str, Term] = {
         last_action,
     )
 }
+
+
+class Meaning(NamedTuple):
+    """What the numbers of a term are."""
+
+    unit: str
+    """Unit before scaling."""
+    frame: str
+    """Frame in which they are given."""
+
+
+MEANINGS: dict[str, Meaning] = {
+    "gyro": Meaning("rad/s", "IMU"),
+    "up_vector": Meaning("1", "IMU"),
+    "heading_error": Meaning("rad", "about the vertical, counter-clockwise"),
+    "command": Meaning("m/s, m/s, rad/s", "heading of the root: forward, leftward, turning"),
+    "phase": Meaning("1", "cosine and sine of the left foot's phase"),
+    "joint_positions": Meaning("rad", "joint, from the home pose"),
+    "joint_velocities": Meaning("rad/s", "joint"),
+    "last_action": Meaning("1", "joint, in action scales from the home targets"),
+}
+"""What each term's numbers are, for those who read a bundle."""
+
+
+def term_sizes(names: Iterable[str], joints: int) -> dict[str, int]:
+    """How many numbers each named term gives for a robot with this many joints."""
+    three, each = np.zeros(3), np.zeros(joints)
+    blank = Readings(three, three, np.zeros(()), three, np.zeros(()), each, each, each)
+    return {name: TERMS[name](blank, np).size for name in names}
 
 
 def observe(scales: Mapping[str, float], readings: Readings, xp: ModuleType) -> Array:

@@ -29,6 +29,8 @@ class Policy:
     """Observation to action, batched or not."""
     env_steps: int
     """Control steps of training behind it."""
+    tree: dict[str, Any]
+    """Its parameters: `normalizer` and `params`; see `policy_tree`."""
 
 
 def batch_config(config: Config, engine: str) -> BatchConfig:
@@ -54,7 +56,7 @@ def load_policy(
         before = [p for p in checkpoints.list_checkpoints(run.checkpoints) if p < path]
         hint = f"; the one before it: --checkpoint {int(before[-1].name)}" if before else ""
         raise RunError(f"{error}{hint}") from None
-    return Policy(act=deterministic(networks, params), env_steps=int(path.name))
+    return Policy(deterministic(networks, params), int(path.name), params)
 
 
 def policy_tree(normalizer: Any, policy_params: Any) -> dict[str, Any]:

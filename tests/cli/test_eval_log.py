@@ -1,0 +1,92 @@
+"""`wildrobot eval` on the log of a run on a robot."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.log import RunLog
+from wildrobot_cli.runtime.supervisor import Event, Mode, Order
+from wildrobot_cli.simulated.closed_loop import Runtime
+from wildrobot_cli.simulated.robot import SimulatedRobot
+
+
+@pytest.fixture(scope="module")
+def logs(bundle, tmp_path_factory):
+    """A log of a robot that stands for 3 s in simulation, on targets that hold it."""
+    folder = tmp_path_factory.mktemp("logs") / "stood"
+    robot: SimulatedRobot = Runtime(bundle, quantized=False).robot
+    log = RunLog(folder, 11)
+    home = bundle.description.joints.home_target
+    states, command = [robot.readout()], np.zeros(3)
+    for k in range(150):
+        sensors: Sensors = robot.sensors()
+        log.add(0.02 * k, 0.0, 1e-3, sensors, Order(home, np.zeros(11), command, Mode.WALKING))
+        robot.step(home)
+        states.append(robot.readout())
+    log.flush([Event(0.0, "walking", ""), Event(3.0, "done", "")])
+    log.save(bundle.description.document)
+    truth = {name: np.stack([state[name] for state in states]) for name in states[0]}
+    np.savez(folder / "truth.npz", **truth)
+    (folder / "config.yaml").write_bytes(bundle.files["config.yaml"])
+    return folder
+
+
+@pytest.fixture
+def log(logs, tmp_path):
+    return shutil.copytree(logs, tmp_path / "stood")
+
+
+def test_a_simulated_robots_log_gives_every_figure(command, log, tmp_path):
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 0, done
+    results = json.loads((tmp_path / "out.json").read_text())
+    figures = results["scenarios"]["log"]
+    assert results["passed"] is True
+    assert (figures["episodes"], figures["falls"]) == (1, 0)
+    assert figures["duty_factor"] == {"left": 1.0, "right": 1.0}
+    assert figures["velocity_error_mps"] < 0.01
+    assert figures["power_w"] > 0
+    assert "episodes without a fall" in done.out
+
+
+def test_a_real_robots_log_gives_what_its_sensors_say_and_no_more(command, log, tmp_path):
+    command("eval", "stood", "--json", "true.json")
+    (log / "truth.npz").unlink()
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 0, done
+    figures = json.loads((tmp_path / "out.json").read_text())["scenarios"]["log"]
+    truth = json.loads((tmp_path / "true.json").read_text())["scenarios"]["log"]
+    assert figures["distance_m"] is None
+    assert figures["duty_factor"] == {"left": None, "right": None}
+    assert figures["power_w"] is None
+    assert figures["torque_rms_nm"]["mean"] == pytest.approx(
+        truth["torque_rms_nm"]["mean"], abs=0.1
+    )
+    assert figures["heading_drift_deg"] == pytest.approx(truth["heading_drift_deg"], abs=0.5)
+
+
+def test_a_robot_that_stopped_itself_fails_the_gate(command, log):
+    (log / "truth.npz").unlink()
+    events = [{"time": 0, "cause": "walking"}, {"time": 3, "cause": "tilt"}]
+    (log / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    done = command("eval", "stood")
+    assert done.code == 1
+    assert "FAILED" in done.out
+
+
+def test_options_that_would_change_what_was_measured_are_refused(command, log):
+    done = command("eval", "stood", "--episodes", "3")
+    assert done.code == 2
+    assert "--episodes does not go with a log: what was measured then cannot be changed" in done.err
+
+
+def test_a_damaged_log_is_exit_code_2(command, log):
+    (log / "log.npz").write_bytes(b"rubbish")
+    done = command("eval", "stood")
+    assert done.code == 2
+    assert "stood: not a readable log" in done.err

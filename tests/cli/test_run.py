@@ -1,0 +1,109 @@
+"""`wildrobot run` on a simulated robot, as a user types it."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnxruntime")
+
+from wildrobot_cli.simulated.closed_loop import Runtime
+from wildrobot_cli.simulated.robot import STATE
+
+
+@pytest.fixture
+def walker(bundle_folder, tmp_path):
+    import shutil
+
+    shutil.copytree(bundle_folder, tmp_path / "walker")
+    return tmp_path
+
+
+def run(folder, *options, **more):
+    command = [sys.executable, "-m", "wildrobot_cli", "run", *options]
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+def test_a_simulated_robot_is_led_home_runs_the_policy_and_leaves_a_log(walker):
+    process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.5", "--log", "log")
+    out, err = process.communicate(timeout=60)
+    assert err == ""
+    assert "walking: in the home pose" in out
+    assert "wildrobot eval log" in out
+    files = {path.name for path in (walker / "log").iterdir()}
+    assert files == {"log.npz", "events.jsonl", "truth.npz", "config.yaml"}
+    events = [json.loads(line) for line in (walker / "log/events.jsonl").read_text().splitlines()]
+    assert [events[0]["cause"], events[-1]["cause"]] == ["walking", "stopped"]
+    with np.load(walker / "log/log.npz", allow_pickle=False) as log:
+        walking = log["mode"] == 1
+        assert np.isfinite(log["action"][walking][1:]).all()
+        assert log["command"][walking][-1, 0] == pytest.approx(0.2)
+    # A policy of three iterations may fall; then the robot stopped itself, and says so.
+    assert process.returncode == (1 if "FAILED" in out else 0)
+
+
+def test_targets_take_effect_at_once_as_they_did_in_training(walker, bundle):
+    process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.3", "--log", "log")
+    process.communicate(timeout=60)
+    robot, gaps = Runtime(bundle, quantized=False).robot, []
+    with np.load(walker / "log/log.npz") as log, np.load(walker / "log/truth.npz") as truth:
+        rows = np.flatnonzero(np.isfinite(log["targets"]).all(axis=1) & (log["tick"] >= 0))
+        for row in rows[5:-5]:
+            tick = log["tick"][row]
+            robot.put(*(truth[name][tick] for name in STATE))
+            robot.step(log["targets"][row])
+            gaps.append(np.abs(robot.readout()["qpos"] - truth["qpos"][tick + 1]).max())
+    assert len(gaps) > 50
+    assert np.median(gaps) < 1e-6
+
+
+def test_ctrl_c_stops_softly_and_saves_the_log(walker):
+    process = run(walker, "walker", "--log", "log", "--forward", "0.1", bufsize=1)
+    deadline = time.monotonic() + 60
+    while not (walker / "log").is_dir() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "hand: SIGINT" in out
+    assert (walker / "log/log.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("nothing",), "nothing: no such bundle"),
+        (("walker", "--log", "walker"), "--log walker: exists already"),
+        (("walker", "--bus", "/dev/null"), "--bus needs --imu"),
+        (("walker", "--int8", "--robot", "wildrobt"), "did you mean 'wildrobot'?"),
+    ],
+)
+def test_bad_input_is_exit_code_2_and_one_message(walker, options, message):
+    process = run(walker, *options)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2, err
+    assert message in err
+    assert err.count("\n") == 1
+
+
+def test_a_robot_with_other_limits_is_refused_by_name(walker, root):
+    xml = (root / "assets/wildrobot.xml").read_text()
+    (walker / "wildrobot.xml").write_text(xml.replace('range="0 2.09"', 'range="0 2.0"'))
+    (walker / "mine.yaml").write_text((root / "assets/wildrobot.yaml").read_text())
+    process = run(walker, "walker", "--robot", "mine.yaml")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "joint 'left_knee_pitch': limits 0.0 .. 2.09 rad in the policy, 0.0 .. 2.0" in err

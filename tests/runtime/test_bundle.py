@@ -1,0 +1,204 @@
+"""A bundle is taken whole and unharmed, for the robot that it was made for, or not at all."""
+
+import json
+import shutil
+import stat
+import zipfile
+
+import numpy as np
+import onnx
+import pytest
+
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.runtime.bundle import checksums, open_bundle
+from wildrobot_cli.runtime.description import parse
+from wildrobot_cli.runtime.golden import replay
+from wildrobot_cli.runtime.hardware import Facts, check_fits
+from wildrobot_cli.runtime.policy import OnnxPolicy, load
+
+
+@pytest.fixture
+def folder(bundle_folder, tmp_path):
+    """A copy of the tiny bundle, free to damage."""
+    return shutil.copytree(bundle_folder, tmp_path / "walker")
+
+
+def refused(path) -> str:
+    with pytest.raises(ConfigError) as caught:
+        open_bundle(path)
+    return str(caught.value)
+
+
+def rewrite(folder, change) -> None:
+    """Change `policy.json` and make the checksums fit again."""
+    document = json.loads((folder / "policy.json").read_text())
+    change(document)
+    (folder / "policy.json").write_text(json.dumps(document))
+    sign(folder)
+
+
+def sign(folder) -> None:
+    names = [p for p in folder.iterdir() if p.name != "SHA256SUMS"]
+    (folder / "SHA256SUMS").write_text(checksums({p.name: p.read_bytes() for p in names}))
+
+
+def test_folder_and_zip_are_the_same_bundle(bundle_folder):
+    folder = open_bundle(bundle_folder)
+    zipped = open_bundle(bundle_folder.with_name("tiny.zip"))
+    assert folder.files == zipped.files
+
+
+def test_golden_trace_replays_on_the_quantized_policy_nearly(bundle):
+    exact, near = replay(bundle, load(bundle)), replay(bundle, load(bundle, quantized=True))
+    assert max(exact.differences.values()) <= 1e-5
+    assert 1e-5 < near.differences["action"] < 0.5
+
+
+@pytest.mark.parametrize("name", ["policy.onnx", "policy.json", "golden.npz", "config.yaml"])
+def test_a_tampered_file_is_named(folder, name):
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(bytes(data))
+    assert refused(folder) == f"{folder}: damaged bundle: {name} fails its checksum"
+
+
+@pytest.mark.parametrize("name", ["policy.onnx", "golden.npz", "README.md"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    assert refused(folder) == f"{folder}: damaged bundle: {name} is missing"
+
+
+def test_a_file_that_was_added_is_named(folder):
+    (folder / "extra.bin").write_bytes(b"x")
+    assert refused(folder) == f"{folder}: damaged bundle: extra.bin does not belong to it"
+
+
+def test_what_is_no_bundle_is_refused(tmp_path, folder):
+    assert "no such bundle" in refused(tmp_path / "nothing")
+    assert "not a bundle; expected SHA256SUMS" in refused(tmp_path)
+    (tmp_path / "text.zip").write_text("no zip")
+    assert "not a readable zip" in refused(tmp_path / "text.zip")
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil", "/etc/evil", "walker/../../evil", "a\\..\\evil", "C:evil", "a/b/c"]
+)
+def test_a_zip_that_leads_outside_its_folder_is_refused(bundle_folder, tmp_path, name):
+    evil = shutil.copy(bundle_folder.with_name("tiny.zip"), tmp_path / "evil.zip")
+    with zipfile.ZipFile(evil, "a") as archive:
+        archive.writestr(name, b"x")
+    assert "leads outside the bundle's folder" in refused(evil)
+    assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
+
+
+def test_a_link_in_a_zip_is_refused(bundle_folder, tmp_path):
+    evil = shutil.copy(bundle_folder.with_name("tiny.zip"), tmp_path / "evil.zip")
+    entry = zipfile.ZipInfo("tiny/link")
+    entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with zipfile.ZipFile(evil, "a") as archive:
+        archive.writestr(entry, "/etc/passwd")
+    assert "a link; expected plain files" in refused(evil)
+
+
+def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/policy.onnx", bytes(65 * 2**20))
+    assert "unpacks to more than" in refused(tmp_path / "bomb.zip")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.update(schema_version=2), "schema_version: expected 1, got 2; export the run"),
+        (lambda d: d.pop("control_period"), "control_period: missing"),
+        (
+            lambda d: d.update(control_period=0),
+            "control_period: expected a number above 0, got '0'",
+        ),
+        (lambda d: d.update(heading_joint="waist_jaw"), "did you mean 'waist_yaw'?"),
+        (lambda d: d["joints"]["names"].pop(), "joints.home_position: expected a list of 10"),
+        (lambda d: d["joints"]["lower"].__setitem__(3, 1.5), "for joint 'left_knee_pitch'"),
+        (lambda d: d["observation"][0].update(name="giro"), "no term 'giro'; did you mean 'gyro'?"),
+        (
+            lambda d: d["observation"][1].update(slice=[3, 7]),
+            "[1].slice: expected [3, 6]",
+        ),
+        (lambda d: d["safety"].pop("tilt_limit"), "safety.tilt_limit: missing"),
+        (lambda d: d["commands"].update(lowest=[9, 0, 0]), "nothing above highest"),
+        (lambda d: d["model"].update(file="../x.onnx"), "model.file: expected a plain file name"),
+        (
+            lambda d: d["model"].update(file="x.onnx"),
+            "x.onnx: missing, though policy.json",
+        ),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused_by_key(folder, change, message):
+    rewrite(folder, change)
+    assert message in refused(folder)
+
+
+# --- the robot
+
+
+def facts_of(description, **changes) -> Facts:
+    joints = description.joints
+    facts = Facts(joints.names, joints.lower, joints.upper, description.control_period)
+    return facts._replace(**changes)
+
+
+def test_a_policy_fits_the_robot_that_it_was_made_for(bundle):
+    check_fits(bundle.description, facts_of(bundle.description))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (lambda f: {"joints": ("waist_jaw", *f.joints[1:])}, "no joint 'waist_yaw' of the policy"),
+        (lambda f: {"joints": (*f.joints[1::-1], *f.joints[2:])}, "is number 0 for the policy, 1"),
+        (lambda f: {"joints": (*f.joints, "tail")}, "joints that the policy lacks: tail"),
+        (lambda f: {"upper": f.upper + 0.1}, "joint 'waist_yaw': limits -0.52 .. 0.52 rad"),
+        (lambda f: {"control_period": 0.01}, "control period: 0.02 s in the policy, 0.01 s"),
+    ],
+)
+def test_a_policy_for_another_robot_is_refused_by_name(bundle, changes, message):
+    facts = facts_of(bundle.description)
+    with pytest.raises(ConfigError, match=message.replace(".", r"\.")):
+        check_fits(bundle.description, facts._replace(**changes(facts)))
+
+
+# --- the model
+
+
+def test_a_model_of_wrong_shape_is_refused(bundle):
+    size, joints = bundle.description.observation_size, len(bundle.description.joints.names)
+    model = bundle.files["policy.onnx"]
+    with pytest.raises(ConfigError, match=r"observation: expected shape \[batch, 44\]"):
+        OnnxPolicy(model, "policy.onnx", size - 1, joints)
+    with pytest.raises(ConfigError, match=r"joint_targets: expected shape \[batch, 12\]"):
+        OnnxPolicy(model, "policy.onnx", size, joints + 1)
+
+
+def test_a_model_with_other_outputs_is_refused(bundle):
+    model = onnx.load_from_string(bundle.files["policy.onnx"])
+    del model.graph.output[1]
+    size, joints = bundle.description.observation_size, len(bundle.description.joints.names)
+    with pytest.raises(ConfigError, match="action: expected shape"):
+        OnnxPolicy(model.SerializeToString(), "policy.onnx", size, joints)
+
+
+def test_what_is_no_model_is_refused():
+    with pytest.raises(ConfigError, match=r"policy\.onnx: onnxruntime cannot load it"):
+        OnnxPolicy(b"rubbish", "policy.onnx", 45, 11)
+
+
+def test_without_onnxruntime_it_says_what_to_install(bundle, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "onnxruntime", None)
+    with pytest.raises(EnvironmentUnavailable, match=r"pip install 'wildrobot\[export\]'"):
+        load(bundle)
+
+
+def test_numbers_survive_the_description_exactly(bundle, robot):
+    description = parse(json.loads(bundle.files["policy.json"]))
+    np.testing.assert_array_equal(description.joints.lower, robot.lower)
+    np.testing.assert_array_equal(description.joints.home_target, robot.home_ctrl)
+    assert description.encoder_resolution == robot.servo.encoder_resolution

@@ -1,0 +1,181 @@
+"""Leading home, walking, stopping, staying stopped; and an emergency stop that nothing delays."""
+
+import dataclasses
+import json
+import threading
+
+import numpy as np
+import pytest
+from rigs import Rig
+
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.limits import TargetLimits
+from wildrobot_cli.runtime.log import MODES
+
+
+@pytest.fixture
+def description(bundle):
+    safety = dataclasses.replace(bundle.description.safety, startup_time=0.5, soft_stop_time=0.2)
+    return dataclasses.replace(bundle.description, safety=safety)
+
+
+@pytest.fixture
+def rig(description, tmp_path):
+    return Rig(description, tmp_path / "log")
+
+
+def modes(rig) -> list[str]:
+    numbers = rig.log.columns()["mode"]
+    return [MODES[n] for n in numbers[np.r_[True, np.diff(numbers) != 0]]]
+
+
+def test_robot_is_led_home_smoothly_and_then_walks(rig):
+    rig.robot._angles = rig.description.joints.home_position + 0.3
+    rig.run(40)
+    assert modes(rig) == ["starting", "walking", "stopping", "stopped"]
+    written = np.stack(rig.written.targets)[:26]
+    home = rig.description.joints.home_target
+    np.testing.assert_allclose(written[-1], home, atol=1e-6)
+    speed = np.abs(np.diff(written, axis=0)).max() / rig.description.control_period
+    assert speed < 1.6 * 0.35 / 0.5
+    assert rig.written.unsafe == []
+
+
+def test_soft_stop_brakes_the_joints_and_then_lets_go(rig):
+    rig.run(40)
+    columns = rig.log.columns()
+    stopping = columns["mode"] == MODES.index("stopping")
+    assert stopping.sum() == pytest.approx(0.2 / 0.02, abs=1)
+    angles, targets = columns["encoders"][stopping], columns["targets"][stopping]
+    moved = np.diff(columns["encoders"], axis=0)[np.flatnonzero(stopping) - 1]
+    brake = angles - targets
+    assert (brake * moved >= -1e-6).all()  # against the motion
+    assert not rig.written.torque
+
+
+def test_after_a_stop_only_a_reset_by_hand_begins_anew(rig):
+    rig.plan[30] = lambda: rig.loop.stop("hand", "by key")
+    rig.plan[60] = lambda: None
+    rig.plan[80] = rig.loop.reset
+    rig.run(130)
+    assert modes(rig)[:5] == ["starting", "walking", "stopping", "stopped", "starting"]
+    causes = [event.cause for event in rig.supervisor.events]
+    assert causes[:5] == ["walking", "hand", "stopped", "reset", "walking"]
+    stopped = rig.log.columns()["mode"] == MODES.index("stopped")
+    assert stopped[45:80].all()
+    assert np.isnan(rig.log.columns()["targets"][stopped]).all()
+
+
+def test_a_reset_while_walking_does_nothing(rig):
+    rig.plan[35] = rig.loop.reset
+    rig.run(40)
+    assert modes(rig) == ["starting", "walking", "stopping", "stopped"]
+
+
+def test_emergency_stop_takes_the_torque_off_before_the_loop_does_anything(rig):
+    seen = []
+
+    def press():
+        rig.loop.emergency("button")
+        seen.append((rig.written.torque, len(rig.written.targets)))
+
+    rig.plan[30] = press
+    rig.run(40)
+    assert seen == [(False, 30)]
+    assert len(rig.written.targets) == 30
+    assert modes(rig) == ["starting", "walking", "stopped"]
+    assert ("emergency", "button") in [(e.cause, e.detail) for e in rig.supervisor.events]
+
+
+def test_emergency_stop_has_the_last_word_over_a_write_in_progress(rig):
+    honest = rig.robot.write
+
+    def slow_write(targets):
+        if rig.steps == 30:
+            rig.loop.emergency("button")
+        honest(targets)
+
+    rig.robot.write = slow_write
+    rig.run(40)
+    assert not rig.written.torque
+    assert len(rig.written.targets) == 31
+
+
+def test_emergency_stop_works_while_the_loop_hangs(rig):
+    entered, go_on = threading.Event(), threading.Event()
+    honest = rig.robot.read
+
+    def hang(timeout):
+        if rig.steps == 30:
+            entered.set()
+            assert go_on.wait(10)
+        return honest(timeout)
+
+    rig.robot.read = hang
+    thread = threading.Thread(target=rig.run, args=(40,))
+    thread.start()
+    assert entered.wait(10)
+    assert rig.written.torque
+    rig.loop.emergency("button")
+    assert not rig.written.torque
+    go_on.set()
+    thread.join(10)
+    assert not rig.written.torque
+    assert len(rig.written.targets) == 30
+
+
+def test_a_robot_that_gives_nothing_is_not_waited_for_without_end(rig):
+    rig.robot.fault = lambda _: None
+    with pytest.raises(EnvironmentUnavailable, match="does not give all its sensor readings"):
+        rig.run(40)
+    assert rig.written.targets == []
+
+
+def test_servos_lose_their_torque_when_the_loop_breaks(rig):
+    def broken(observation):
+        raise ZeroDivisionError
+
+    rig.supervisor._policy = broken
+    with pytest.raises(ZeroDivisionError):
+        rig.run(40)
+    assert not rig.written.torque
+
+
+def test_events_are_on_disk_with_cause_and_time(rig):
+    rig.plan[30] = lambda: setattr(rig.robot, "fault", lambda _: None)
+    rig.run(40)
+    rig.log.flush(rig.supervisor.events)
+    lines = (rig.log.folder / "events.jsonl").read_text().splitlines()
+    events = [json.loads(line) for line in lines]
+    assert [event["cause"] for event in events] == ["walking", "missing", "stopped"]
+    assert events[1]["time"] == pytest.approx(31 * 0.02, abs=0.04)
+    assert "2 control periods" in events[1]["detail"]
+
+
+def test_targets_within_the_limits_pass_to_the_bit(description):
+    limits, rng = TargetLimits(description), np.random.default_rng(0)
+    home = description.joints.home_target.astype(np.float32)
+    targets = home + rng.uniform(-0.1, 0.1, home.shape).astype(np.float32)
+    np.testing.assert_array_equal(limits(targets, home, home), targets)
+
+
+def test_reach_and_speed_of_targets_are_held(description):
+    limits, joints = TargetLimits(description), description.joints
+    home = joints.home_target.astype(np.float32)
+    far = limits(home + 9, None, home)
+    reach = description.safety.torque_reach * joints.torque_limit / joints.kp
+    np.testing.assert_allclose(far, np.minimum(home + reach, joints.upper), atol=1e-6)
+    slow = dataclasses.replace(description.safety, target_rate=1.0)
+    limits = TargetLimits(dataclasses.replace(description, safety=slow))
+    np.testing.assert_allclose(limits(home + 9, home, home), home + 0.02, atol=1e-6)
+
+
+def test_a_stalled_joint_stops_the_robot(description, tmp_path):
+    targets = description.joints.home_target.astype(np.float32)
+    targets[3] += 0.4
+    rig = Rig(description, tmp_path / "log", lambda o: (targets, np.zeros(11, np.float32)))
+    held = description.joints.home_position.copy()
+    rig.robot.fault = lambda s: s._replace(encoders=held)
+    rig.run(120)
+    assert rig.trips == ["torque"]
+    assert rig.tripped_at() == pytest.approx(26 + 1.0 / 0.02, abs=3)

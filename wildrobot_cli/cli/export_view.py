@@ -1,0 +1,65 @@
+"""What `wildrobot export` shows: what it is doing, what held, and the next command to type."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from wildrobot_cli.cli.console import check_json, console, show_table, write_json
+from wildrobot_cli.commands.export import as_json, export_run
+from wildrobot_cli.export.job import Export
+from wildrobot_cli.training.run_folder import RunFolder
+
+
+@dataclass(frozen=True)
+class ExportRequest:
+    """What was asked of `wildrobot export`."""
+
+    run: RunFolder
+    """The run."""
+    out: Path | None
+    """Where the bundle goes; into the run when None."""
+    checkpoint: str | None
+    """Control steps of the checkpoint; the newest when None."""
+    quantize: str | None
+    """Kind of quantization; none when None."""
+    json: Path | None
+    """Results file to write."""
+
+
+def run_export(request: ExportRequest) -> bool:
+    """Export a run, print the proof, write what was asked; return whether it held."""
+    check_json(request.json)
+    result = export_run(
+        request.run,
+        request.out,
+        request.checkpoint,
+        request.quantize,
+        lambda stage: console.print(f"[dim]{stage}[/dim]"),
+    )
+    _show(result)
+    write_json(request.json, as_json(result))
+    return result.passed
+
+
+def _show(result: Export) -> None:
+    rows = [
+        (gate.name, f"{gate.found:.3g}", f"{gate.limit:g}", "held" if gate.passed else "FAILED")
+        for gate in result.gates
+    ]
+    show_table("proof", ("", "found", "at most", ""), rows)
+    for name, metrics in result.evaluations.items():
+        console.print(
+            f"{name}: {metrics['successes']} of {metrics['episodes']} rollouts without a fall, "
+            f"{metrics['distance_m']:.2f} m",
+            soft_wrap=True,
+        )
+    latency = result.latency_ms
+    console.print(
+        f"a control step takes {latency['median']:.3f} ms of one core, {latency['p99']:.3f} ms at "
+        f"the 99th percentile; the zip has {result.size_mb:.2f} MB",
+        soft_wrap=True,
+    )
+    if result.passed:
+        console.print(f"[green]passed[/green]: bundle in {result.bundle}, and as a zip beside it")
+        console.print(f"  wildrobot run {result.bundle}")
+    else:
+        console.print("[red]FAILED[/red]: no bundle was written")

@@ -1,0 +1,156 @@
+"""Measuring a run on a robot from the log that it left.
+
+A simulated robot leaves its true states beside the log: then every figure is there. Of a real robot
+there are its sensors alone: what they cannot say is None.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.evaluation.evaluate import Evaluation, servo_limits
+from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
+from wildrobot_cli.evaluation.trajectory import Trajectory
+from wildrobot_cli.runtime.description import Description, parse
+from wildrobot_cli.runtime.estimation import root_heading
+from wildrobot_cli.runtime.log import EVENTS, MODES, ROWS
+from wildrobot_cli.runtime.supervisor import Mode
+from wildrobot_cli.simulated.server import CONFIG, TRUTH
+
+SCENARIO = "log"
+SENSED = (
+    "episodes",
+    "successes",
+    "success_rate",
+    "success_ci95",
+    "falls",
+    "yaw_rate_error_rps",
+    "heading_drift_deg",
+    "torque_rms_nm",
+    "torque_peak_nm",
+    "torque_saturation",
+    "overspeed",
+    "joint_speed_p99_rps",
+)
+"""Figures that a real robot's sensors give; torques are estimates from targets and angles."""
+WANTED = ("done", "hand")
+"""Causes of a stop that the owner asked for."""
+
+
+def is_log(folder: Path) -> bool:
+    """Whether a folder is the log of a run on a robot."""
+    return (folder / ROWS).is_file()
+
+
+def evaluate_log(folder: Path) -> Evaluation:
+    """Measure the walk in a log, from its first step to the stop.
+
+    Raises:
+        ConfigError: the log does not read, or the robot never walked.
+    """
+    try:
+        with np.load(folder / ROWS, allow_pickle=False) as file:
+            rows = {name: file[name] for name in file.files}
+        description = parse(json.loads(str(rows.pop("description"))))
+        walking = rows["mode"] == MODES.index(Mode.WALKING)
+        rows = {name: column[walking] for name, column in rows.items()}
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{folder}: not a readable log: {error}") from None
+    if not walking.any():
+        raise ConfigError(f"{folder}: the robot never walked")
+    if (folder / TRUTH).is_file():
+        metrics, trajectory = _from_truth(folder, rows)
+    else:
+        metrics, trajectory = _from_sensors(description, rows, _stopped_itself(folder))
+    steps = description.document["training"]["env_steps"]
+    return Evaluation(folder.name, steps, {SCENARIO: metrics}, {SCENARIO: trajectory}, 1.0)
+
+
+def _from_truth(folder: Path, rows: dict[str, np.ndarray]) -> tuple[dict[str, Any], Trajectory]:
+    """Every figure, from the simulation's own states."""
+    from wildrobot_cli.config.schema import Config
+    from wildrobot_cli.env.environment import WildRobotEnv
+    from wildrobot_cli.evaluation.judging import faultless, judge
+
+    env = WildRobotEnv(faultless(Config.from_file(folder / CONFIG).env))
+    seen = rows["tick"] >= 0
+    ticks = np.arange(rows["tick"][seen][0], rows["tick"][seen][-1] + 1)
+    nearest = np.clip(np.searchsorted(rows["tick"][seen], ticks), 0, seen.sum() - 1)
+    with np.load(folder / TRUTH, allow_pickle=False) as file:
+        last = len(file["qpos"]) - 1
+        ticks = ticks[ticks < last]
+        readout = {name: file[name][np.append(ticks, ticks[-1] + 1), None] for name in file.files}
+    nothing = np.zeros((len(ticks), 1), np.float32)
+    command = rows["command"][seen][nearest[: len(ticks)], None]
+    asked = {"command": command, "heading_target": nothing, "phase": nothing}
+    trajectory = judge(env, asked, readout)
+    return scenario_metrics(trajectory, servo_limits(env.robot)), trajectory
+
+
+def _from_sensors(
+    description: Description, rows: dict[str, np.ndarray], fell: bool
+) -> tuple[dict[str, Any], Trajectory]:
+    """What encoders, targets and IMU say; the rest is None."""
+    joints, period = description.joints, description.control_period
+    angles = _filled(rows["encoders"])
+    speeds = np.gradient(angles, period, axis=0) if len(angles) > 1 else np.zeros_like(angles)
+    motor = np.clip(
+        joints.kp * (_filled(rows["targets"]) - angles), -joints.torque_limit, joints.torque_limit
+    )
+    heading = root_heading(_filled(rows["orientation"]), angles, description.heading_joint, np)
+    count = len(angles)
+    alive = np.ones((count, 1), bool)
+    alive[-1] = not fell
+    unknown = {name: np.zeros((count, 1, *shape)) for name, shape in _UNKNOWN.items()}
+    trajectory = Trajectory(
+        dt=period,
+        weight=1.0,
+        gait_period=1.0 / description.gait_frequency,
+        heading=heading[:, None],
+        yaw_rate=_filled(rows["gyro"])[:, None, 2],
+        command=rows["command"][:, None],
+        joint_pos=angles[:, None],
+        joint_vel=speeds[:, None],
+        torque=(motor - joints.damping * speeds)[:, None],
+        alive=alive,
+        fell=np.array([fell]),
+        **unknown,
+    )
+    limits = ServoLimits(joints.torque_limit, description.no_load_speed, copper_loss=0.0)
+    metrics = scenario_metrics(trajectory, limits)
+    return {k: v if k in SENSED else _blank(v) for k, v in metrics.items()}, trajectory
+
+
+_UNKNOWN: dict[str, tuple[int, ...]] = {
+    "position": (3,),
+    "velocity": (2,),
+    "foot_force": (2,),
+    "foot_position": (2, 3),
+    "foot_velocity": (2, 3),
+}
+"""Trailing shapes of what no sensor gives."""
+
+
+def _filled(column: np.ndarray) -> np.ndarray:
+    """Give control steps without a reading the one before. Shape (T, m), float64."""
+    good = np.isfinite(column).all(axis=1)
+    last = np.maximum.accumulate(np.where(good, np.arange(len(column)), 0))
+    return np.nan_to_num(column[last].astype(np.float64))
+
+
+def _blank(value: Any) -> Any:
+    return dict.fromkeys(value) if isinstance(value, dict) else None
+
+
+def _stopped_itself(folder: Path) -> bool:
+    """Whether something else than the owner ended the walk."""
+    try:
+        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
+        causes = [json.loads(line)["cause"] for line in lines]
+    except (OSError, ValueError, KeyError):
+        return False
+    walked = causes[causes.index("walking") + 1 :] if "walking" in causes else []
+    return bool(walked) and walked[0] not in WANTED

@@ -1,0 +1,1 @@
+"""Policy bundles: written, proved, and only then published."""

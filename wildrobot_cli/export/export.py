@@ -1,0 +1,75 @@
+"""From a run to a proved, published policy bundle."""
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.export import proof
+from wildrobot_cli.export.files import (
+    check_target,
+    publish,
+    write_bundle,
+    zip_of,
+)
+from wildrobot_cli.export.job import Export, Job
+from wildrobot_cli.export.traces import record
+from wildrobot_cli.runtime.bundle import open_bundle
+from wildrobot_cli.training.run_folder import RunFolder, open_run
+
+Report = Callable[[str], None]
+"""Told what is being done."""
+
+
+def export_bundle(
+    run: RunFolder | Path | str,
+    out: Path | None = None,
+    checkpoint: str | None = None,
+    quantize: bool = False,
+    on_progress: Report = lambda _: None,
+) -> Export:
+    """Write a run's policy as a bundle, prove it, and publish it only if the proof holds.
+
+    Args:
+        run: the run, or its folder.
+        out: folder to write; `bundle` in the run when None. A bundle that is there is replaced.
+        checkpoint: number of control steps; the newest when None.
+        quantize: also write a policy with weights of 8 bits.
+        on_progress: called with what is being done.
+
+    Raises:
+        ConfigError: the run or checkpoint does not fit, or `out` is something else.
+        EnvironmentUnavailable: onnx or onnxruntime is missing, or the disk refuses.
+    """
+    require_onnx()
+    run = run if isinstance(run, RunFolder) else open_run(Path(run))
+    target = out or run.path / "bundle"
+    check_target(target)
+    on_progress("loading the policy")
+    job = Job.of(run, checkpoint, quantize)
+    on_progress("recording rollouts")
+    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
+    on_progress("writing the bundle")
+    files = job.files(trace)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".proving-", dir=target.parent) as folder:
+            aside = Path(folder) / target.name
+            write_bundle(aside, files)
+            on_progress("proving it")
+            result = job.prove(open_bundle(zip_of(aside)), trace, Path(folder), target)
+            if result.passed:
+                publish(aside, target)
+            return result
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{target}: cannot write: {error.strerror}") from error
+
+
+def require_onnx() -> None:
+    """Raise `EnvironmentUnavailable` where a bundle cannot be made."""
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise EnvironmentUnavailable(
+            f"export needs {error.name}: pip install 'wildrobot[export]'"
+        ) from None

@@ -1,0 +1,116 @@
+"""The files of a bundle: their bytes, their folder and zip, and how they become public."""
+
+import io
+import json
+import os
+import shutil
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.runtime.bundle import CHECKSUMS, DESCRIPTION, checksums
+
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Date of every file in a zip: the same export gives the same bytes."""
+
+
+def as_json(document: Mapping[str, Any]) -> bytes:
+    """JSON text whose numbers read back exactly."""
+    return (json.dumps(document, indent=2, allow_nan=False) + "\n").encode()
+
+
+def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Compressed arrays."""
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write a bundle's folder with its checksums, and the zip beside it."""
+    folder.mkdir()
+    files = {**files, CHECKSUMS: checksums(dict(files)).encode()}
+    with zipfile.ZipFile(zip_of(folder), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            (folder / name).write_bytes(files[name])
+            archive.writestr(zipfile.ZipInfo(f"{folder.name}/{name}", _EPOCH), files[name])
+
+
+def zip_of(folder: Path) -> Path:
+    """The zip that goes with a bundle's folder."""
+    return folder.with_name(f"{folder.name}.zip")
+
+
+def check_target(folder: Path) -> None:
+    """Raise `ConfigError` when a bundle cannot go there: only another bundle is replaced."""
+    if not folder.parent.is_dir():
+        raise ConfigError(f"--out {folder}: no such folder: {folder.parent}")
+    if folder.name in ("", ".", ".."):
+        raise ConfigError(f"--out {folder}: expected a name for the bundle's folder")
+    is_bundle = (folder / DESCRIPTION).is_file() and (folder / CHECKSUMS).is_file()
+    if folder.exists() and not is_bundle:
+        raise ConfigError(f"--out {folder}: exists and is no bundle; choose another place")
+
+
+def publish(aside: Path, target: Path) -> None:
+    """Put a bundle written aside, on the same disk, in its place: whole, and never half."""
+    old = aside.with_name("replaced")
+    if target.exists():
+        os.rename(target, old)
+    os.rename(aside, target)
+    os.replace(zip_of(aside), zip_of(target))
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def readme(document: Mapping[str, Any]) -> str:
+    """Tell a robot's owner what is in the folder and how to use it."""
+    joints, training = document["joints"], document["training"]
+    terms = "\n".join(
+        "| {name} | {slice[0]}..{slice[1]} | {unit} | {scale} | {frame} |".format(**term)
+        for term in document["observation"]
+    )
+    names = "forward [m/s]", "leftward [m/s]", "turning [rad/s]"
+    ranges = zip(
+        names, document["commands"]["lowest"], document["commands"]["highest"], strict=True
+    )
+    commands = "\n".join(f"- {name}: {low} to {high}" for name, low, high in ranges)
+    return _README.format(
+        **document,
+        count=len(joints["names"]),
+        steps=training["env_steps"],
+        terms=terms,
+        ranges=commands,
+    )
+
+
+_README = """# Policy bundle {name}
+
+A policy for the robot `{robot[name]}` ({count} joints), trained for {steps:,} control steps. It was
+proved before it was written here: onnxruntime against JAX, the golden trace, and the closed loop
+against the training environment.
+
+    wildrobot run .                     # on a simulated robot
+    python -m wildrobot_cli.runtime .   # check it where only numpy and onnxruntime are installed
+    sha256sum --check SHA256SUMS
+
+| file | what it is |
+| --- | --- |
+| policy.onnx | raw observation in, `joint_targets` [rad] and the `action` behind them out |
+| policy.json | joints, gains, limits, home pose, observation, commands, safety limits, origin |
+| golden.npz | a recorded rollout that any runtime must reproduce |
+| config.yaml | the configuration it was trained with |
+
+Every {control_period} s: read the sensors, build the observation, run the model, write the targets.
+
+| observation | places | unit | scale | frame |
+| --- | --- | --- | --- | --- |
+{terms}
+
+Commands that it was trained for:
+
+{ranges}
+"""

@@ -1,0 +1,109 @@
+"""From a robot's sensor readings to the policy's observation, one control step after another."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.estimation import (
+    Memory,
+    Sensed,
+    advance_heading,
+    advance_phase,
+    assemble,
+    root_heading,
+)
+from wildrobot_cli.runtime.observations import observe
+
+
+class Sensors(NamedTuple):
+    """What a robot with n joints gives once a control period."""
+
+    gyro: np.ndarray
+    """Angular velocity in the IMU frame [rad/s]. Shape (3,)."""
+    orientation: np.ndarray
+    """Quaternion w x y z, IMU to world. Shape (4,)."""
+    encoders: np.ndarray
+    """Joint angles [rad]. Shape (n,)."""
+    read_at: np.ndarray
+    """The control period in which each joint was last read, counted by the robot. Shape (n,)."""
+    tick: int
+    """The control period of this reading, by the same count."""
+    unanswered: np.ndarray
+    """How often in a row each joint was asked in vain. Shape (n,)."""
+
+
+class Estimator:
+    """Remembers what the observation needs beside the sensors; in the policy's own precision.
+
+    A control step is `observe`, then `acted`.
+    """
+
+    def __init__(self, description: Description) -> None:
+        """Take the bundle's description."""
+        self._description = description
+        self._home = description.joints.home_position.astype(np.float32)
+        self._memory: Memory | None = None
+        self._sensed: Sensed
+        self._read_at: np.ndarray
+
+    def start(
+        self, sensors: Sensors, phase: float = 0.0, heading_target: float | None = None
+    ) -> None:
+        """Begin to walk: from here on the heading is held, unless a target is given."""
+        encoders = sensors.encoders.astype(np.float32)
+        orientation = sensors.orientation.astype(np.float32)
+        joint = self._description.heading_joint
+        heading = root_heading(orientation, encoders, joint, np)
+        heading = heading if heading_target is None else np.float32(heading_target)
+        idle = np.zeros_like(encoders)
+        self._memory = Memory(np.zeros(3, np.float32), heading, np.float32(phase), idle)
+        elapsed = np.full_like(encoders, self._description.control_period)
+        gyro = sensors.gyro.astype(np.float32)
+        self._sensed = Sensed(gyro, orientation, encoders, encoders, elapsed)
+        self._read_at = sensors.read_at.copy()
+
+    def observe(self, sensors: Sensors, command: np.ndarray) -> np.ndarray:
+        """Return the raw observation. Shape (d,), float32."""
+        if self._memory is None:
+            raise RuntimeError("Estimator.observe before Estimator.start")
+        self._memory = self._memory._replace(command=command.astype(np.float32))
+        self._sensed = self._sense(sensors)
+        joint = self._description.heading_joint
+        readings = assemble(self._sensed, self._memory, self._home, joint, np)
+        return observe(self._description.scales, readings, np)
+
+    def acted(self, action: np.ndarray) -> None:
+        """Remember the action that was taken, and let the clock and the heading go on."""
+        if self._memory is None:
+            raise RuntimeError("Estimator.acted before Estimator.start")
+        command, heading, phase, _ = self._memory
+        period, frequency = self._description.control_period, self._description.gait_frequency
+        heading = advance_heading(heading, command, period)
+        self._memory = Memory(command, heading, advance_phase(phase, frequency, period), action)
+
+    def coast(self) -> None:
+        """Let the clock and the heading go on through a control step without sensors."""
+        if self._memory is not None:
+            self.acted(self._memory.last_action)
+
+    @property
+    def joint_velocities(self) -> np.ndarray:
+        """Joint speeds by the last two readings of each encoder [rad/s]. Shape (n,)."""
+        return (self._sensed.encoders - self._sensed.last_encoders) / self._sensed.elapsed
+
+    def _sense(self, sensors: Sensors) -> Sensed:
+        """Take new readings; joints that were not read again keep their speed."""
+        before, period = self._sensed, self._description.control_period
+        periods = sensors.read_at - self._read_at
+        fresh = periods > 0
+        self._read_at = sensors.read_at.copy()
+        elapsed = np.where(fresh, periods * period, before.elapsed).astype(np.float32)
+        encoders = sensors.encoders.astype(np.float32)
+        return Sensed(
+            gyro=sensors.gyro.astype(np.float32),
+            orientation=sensors.orientation.astype(np.float32),
+            encoders=np.where(fresh, encoders, before.encoders),
+            last_encoders=np.where(fresh, before.encoders, before.last_encoders),
+            elapsed=elapsed,
+        )

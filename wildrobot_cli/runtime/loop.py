@@ -1,0 +1,127 @@
+"""The control loop: read, decide, write, at a fixed rate; and an emergency stop beside it."""
+
+import gc
+import math
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.hardware import Robot
+from wildrobot_cli.runtime.log import RunLog
+from wildrobot_cli.runtime.supervisor import Mode, Order, Supervisor
+from wildrobot_cli.runtime.watchdogs import Trip
+
+PATIENCE = 100
+"""How long the first complete reading is waited for [control periods]."""
+
+
+class Loop:
+    """Runs a supervisor against a robot. One thread runs it; any thread may stop it."""
+
+    def __init__(
+        self,
+        robot: Robot,
+        supervisor: Supervisor,
+        period: float,
+        log: RunLog,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Take the robot and who decides for it; `period` is the time of a control step [s]."""
+        self._robot, self._supervisor, self._log = robot, supervisor, log
+        self._period, self._clock, self._sleep = period, clock, sleep
+        self._emergency: str | None = None
+        self._softly: Trip | None = None
+        self._reset = self._quit = False
+        self.command = np.zeros(3)
+        """What is asked of the policy [m/s, m/s, rad/s]; may be replaced at any time."""
+
+    def emergency(self, cause: str) -> None:
+        """Take the torque off now; the loop follows. For any thread, and for signal handlers."""
+        self._emergency = cause
+        self._robot.stop()
+
+    def stop(self, cause: str, detail: str) -> None:
+        """Ask for a soft stop at the next control step."""
+        self._softly = Trip(cause, detail)
+
+    def reset(self) -> None:
+        """Ask to begin anew, by hand, after a stop."""
+        self._reset = True
+
+    def quit(self) -> None:
+        """Ask the loop to end as soon as the robot is stopped."""
+        self._quit = True
+
+    def run(self, seconds: float = math.inf, stay: bool = False) -> None:
+        """Run for `seconds` of walking, then stop softly; `stay` waits for a reset after a stop."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()  # a collection of everything that was ever imported takes longer than a period
+        try:
+            self._run(seconds, stay)
+        finally:
+            self._robot.stop()
+            gc.enable()
+
+    def _run(self, seconds: float, stay: bool) -> None:
+        start = self._clock()
+        sensors: Sensors | None = self._first_reading()
+        begin = due = self._clock()  # from here on in step with the robot's own readings
+        walking_since: float | None = None
+        while True:
+            lateness = begin - due
+            self._hear(begin - start)
+            order = self._supervisor.step(sensors, self.command, begin - start, lateness)
+            self._obey(order)
+            duration = self._clock() - begin
+            self._log.add(begin - start, lateness, duration, sensors, order)
+            if order.mode is Mode.WALKING and walking_since is None:
+                walking_since = begin
+            if walking_since is not None and begin - walking_since >= seconds:
+                self.stop("done", f"walked for {seconds:g} s")
+                walking_since, self._quit = None, True
+            if order.mode is Mode.STOPPED and (self._quit or not stay):
+                return
+            due += self._period
+            if self._clock() - due > 2 * self._period:  # what was missed is not made up for
+                due = self._clock()
+            self._sleep(max(0.0, due - self._clock()))
+            begin = self._clock()
+            sensors = self._robot.read(self._period / 2)
+
+    def _first_reading(self) -> Sensors:
+        """Wait for two readings, the second fresh at its return; nothing is written before that."""
+        complete = 0
+        for _ in range(PATIENCE):
+            sensors = self._robot.read(self._period)
+            complete += sensors is not None
+            if sensors is not None and complete == 2:
+                return sensors
+        raise EnvironmentUnavailable("the robot does not give all its sensor readings")
+
+    def _hear(self, now: float) -> None:
+        """Take what other threads asked for."""
+        if self._emergency is not None:
+            if self._supervisor.mode is not Mode.STOPPED:
+                self._supervisor.emergency(self._emergency, now)
+        elif self._softly is not None:
+            self._supervisor.stop(self._softly, now)
+            self._softly = None
+        if self._reset:
+            self._reset = False
+            if self._supervisor.reset(now):
+                self._emergency = None
+
+    def _obey(self, order: Order) -> None:
+        """Write targets, or take the torque off; an emergency meanwhile has the last word."""
+        if self._emergency is not None or order.mode is Mode.STOPPED:
+            self._robot.stop()
+        if self._emergency is not None or order.targets is None:
+            return
+        self._robot.write(order.targets)
+        if self._emergency is not None:
+            self._robot.stop()

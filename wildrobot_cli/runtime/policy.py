@@ -1,0 +1,87 @@
+"""The policy as it runs on a robot: an ONNX model under onnxruntime, on one core."""
+
+from typing import Any
+
+import numpy as np
+
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.runtime.bundle import Bundle
+
+INPUT, TARGETS, ACTION = "observation", "joint_targets", "action"
+"""Names of the model's input and outputs."""
+
+
+class OnnxPolicy:
+    """From raw observations to joint targets."""
+
+    def __init__(self, model: bytes, source: str, observation_size: int, joints: int) -> None:
+        """Load a model, and check that it takes and gives what is expected.
+
+        Args:
+            model: the content of an ONNX file.
+            source: what messages call it.
+            observation_size: how many numbers the policy sees.
+            joints: how many joints the robot has.
+
+        Raises:
+            ConfigError: it is not a model, or its inputs or outputs are others.
+            EnvironmentUnavailable: onnxruntime is missing.
+        """
+        try:
+            import onnxruntime
+        except ImportError:
+            raise EnvironmentUnavailable(
+                "running a policy needs onnxruntime: pip install 'wildrobot[export]'"
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            self._session = onnxruntime.InferenceSession(
+                model, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # onnxruntime has many, all its own
+            reason = str(error).splitlines()[0]
+            raise ConfigError(f"{source}: onnxruntime cannot load it: {reason}") from None
+        expected = {INPUT: observation_size, TARGETS: joints, ACTION: joints}
+        found = {end.name: end for end in (*self._inputs(), *self._session.get_outputs())}
+        for name, size in expected.items():
+            if name not in found or list(found[name].shape[1:]) != [size]:
+                got = found[name].shape if name in found else f"only {', '.join(found)}"
+                raise ConfigError(f"{source}: {name}: expected shape [batch, {size}], got {got}")
+            if found[name].type != "tensor(float)":
+                raise ConfigError(f"{source}: {name}: expected float32, got {found[name].type}")
+        if set(found) != set(expected):
+            extra = ", ".join(sorted(set(found) - set(expected)))
+            raise ConfigError(f"{source}: unexpected input or output: {extra}")
+
+    def __call__(self, observation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return joint targets [rad] and the action behind them. Shape (d,) -> (n,), (n,)."""
+        targets, action = self.batch(observation[None])
+        return targets[0], action[0]
+
+    def batch(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Do it for many. Shape (b, d) -> (b, n), (b, n)."""
+        targets, action = self._session.run((TARGETS, ACTION), {INPUT: observations})
+        return targets, action
+
+    def _inputs(self) -> list[Any]:
+        return list(self._session.get_inputs())
+
+
+def load(bundle: Bundle, quantized: bool = False) -> OnnxPolicy:
+    """Load a bundle's policy, or its quantized one.
+
+    Raises:
+        ConfigError: the bundle has none, or the model does not fit `policy.json`.
+    """
+    description = bundle.description
+    model = description.quantized if quantized else description.model
+    if model is None:
+        raise ConfigError(f"{bundle.path}: no quantized model; export with --quantize int8")
+    return OnnxPolicy(
+        bundle.files[model.file],
+        f"{bundle.path}: {model.file}",
+        description.observation_size,
+        len(description.joints.names),
+    )

@@ -1,0 +1,105 @@
+"""A robot in another process of this machine, reached by datagrams over local sockets."""
+
+import json
+import socket
+import time
+from pathlib import Path
+
+import numpy as np
+
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.hardware import Facts
+from wildrobot_cli.runtime.packets import (
+    BYE,
+    FACTS,
+    HELLO,
+    LARGEST,
+    SENSORS,
+    STOP,
+    TARGETS,
+    pack,
+    read_sensors,
+    unpack,
+)
+
+ROBOT, RUNTIME = "robot.sock", "runtime.sock"
+"""Names of the two sockets in their folder, which only the owner may enter."""
+REPEATS = 3
+"""How often a stop is sent: datagrams may be lost."""
+
+
+class SocketRobot:
+    """The runtime's end; see `runtime.hardware.Robot`."""
+
+    def __init__(self, folder: Path, patience: float) -> None:
+        """Find the robot whose socket lies in `folder`, waiting for it up to `patience` [s].
+
+        Raises:
+            EnvironmentUnavailable: it does not answer.
+        """
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(folder / RUNTIME))
+        self._robot = str(folder / ROBOT)
+        self._facts = self._meet(time.monotonic() + patience)
+        self._tick = -1
+
+    @property
+    def facts(self) -> Facts:
+        """What the robot says of itself."""
+        return self._facts
+
+    def read(self, timeout: float) -> Sensors | None:
+        """Return the newest sensors, waiting up to `timeout` [s] for new ones."""
+        newest, deadline = None, time.monotonic() + timeout
+        while True:
+            wait = 0.0 if newest else max(0.0, deadline - time.monotonic())
+            body = self._receive(SENSORS, wait)
+            if body is None:
+                return newest
+            sensors = read_sensors(body, len(self._facts.joints))
+            if sensors is not None and sensors.tick > self._tick:
+                newest, self._tick = sensors, sensors.tick
+
+    def write(self, targets: np.ndarray) -> None:
+        """Send joint targets. Shape (n,) [rad]."""
+        self._send(pack(TARGETS, targets.astype("<f4").tobytes()))
+
+    def stop(self) -> None:
+        """Take the torque off all servos."""
+        for _ in range(REPEATS):
+            self._send(pack(STOP))
+
+    def close(self) -> None:
+        """Send the robot away."""
+        self._send(pack(BYE))
+        self._socket.close()
+
+    def _send(self, datagram: bytes) -> None:
+        try:
+            self._socket.sendto(datagram, socket.MSG_DONTWAIT, self._robot)
+        except OSError:
+            return  # a robot that is gone shows itself by its missing sensors
+
+    def _receive(self, kind: bytes, timeout: float) -> bytes | None:
+        """Return the body of the next sound datagram of a kind, waiting up to `timeout` [s]."""
+        deadline = time.monotonic() + timeout
+        while True:
+            self._socket.settimeout(max(0.0, deadline - time.monotonic()))
+            try:
+                message = unpack(self._socket.recv(LARGEST))
+            except OSError:
+                return None
+            if message is not None and message[0] == kind:
+                return message[1]
+
+    def _meet(self, deadline: float) -> Facts:
+        while time.monotonic() < deadline:
+            self._send(pack(HELLO))
+            body = self._receive(FACTS, 0.1)
+            if body is not None:
+                facts = json.loads(body)
+                lower, upper = np.array(facts["lower"]), np.array(facts["upper"])
+                return Facts(tuple(facts["joints"]), lower, upper, facts["control_period"])
+        self._socket.close()
+        raise EnvironmentUnavailable("the simulated robot does not answer")

@@ -1,0 +1,183 @@
+"""The state machine between sensors and servos: lead home, walk, stop, and stay stopped."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.estimator import Estimator, Sensors
+from wildrobot_cli.runtime.limits import CommandGate, TargetLimits
+from wildrobot_cli.runtime.watchdogs import Trip, Watchdogs
+
+Policy = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From a raw observation to joint targets [rad] and the action behind them."""
+
+
+class Mode(StrEnum):
+    """What the robot is doing."""
+
+    STARTING = "starting"
+    """It is led to its home pose."""
+    WALKING = "walking"
+    """The policy has it."""
+    STOPPING = "stopping"
+    """A soft stop damps its joints."""
+    STOPPED = "stopped"
+    """The servos are without torque, until a reset by hand."""
+
+
+class Event(NamedTuple):
+    """Something that is written into the log."""
+
+    time: float
+    """Since the start of the loop [s]."""
+    cause: str
+    """One word."""
+    detail: str
+    """What was seen or done."""
+
+
+class Order(NamedTuple):
+    """What a control step comes to."""
+
+    targets: np.ndarray | None
+    """Joint targets [rad], shape (n,); None takes the torque off."""
+    action: np.ndarray | None
+    """The policy's action, where it acted. Shape (n,)."""
+    command: np.ndarray
+    """The command in force [m/s, m/s, rad/s]. Shape (3,)."""
+    mode: Mode
+    """What the robot is doing."""
+
+
+class Supervisor:
+    """Decides, once a control period, what the servos are told."""
+
+    def __init__(self, description: Description, policy: Policy) -> None:
+        """Begin by leading the robot home."""
+        self._description, self._policy = description, policy
+        self._watchdogs = Watchdogs(description)
+        self.events: list[Event] = []
+        """Everything that happened, in order."""
+        self.trip: Trip | None = None
+        """Why the robot was stopped, if it was."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self.mode = Mode.STARTING
+        self._estimator = Estimator(self._description)
+        self._limits = TargetLimits(self._description)
+        self._gate = CommandGate(self._description)
+        self._since: float | None = None
+        self._start: np.ndarray | None = None
+        self._seen: Sensors | None = None
+        self._before: Sensors | None = None
+        self._last: np.ndarray | None = None
+
+    def step(
+        self, sensors: Sensors | None, asked: np.ndarray, now: float, lateness: float
+    ) -> Order:
+        """Take one control step.
+
+        Args:
+            sensors: the newest; None when none came.
+            asked: the command that was asked for. Shape (3,) [m/s, m/s, rad/s].
+            now: time since the start of the loop [s].
+            lateness: of this control step [s].
+        """
+        if self.mode in (Mode.STARTING, Mode.WALKING):
+            trip = self._watchdogs.check(sensors, self._last, lateness)
+            if trip:
+                self.stop(trip, now)
+        if sensors is not None and self._good(sensors):
+            self._before, self._seen = self._seen, sensors
+        command, action, targets = np.zeros(3), None, None
+        if self.mode is Mode.WALKING:
+            command = self._command(asked, now)
+            targets, action = self._walk(sensors, command, now)
+        if self.mode is Mode.STARTING:
+            targets = self._lead_home(now)
+        if self.mode is Mode.STOPPING:
+            targets, action = self._damp(now), None
+        if targets is not None and self._seen is not None:
+            targets = self._limits(targets, self._last, self._seen.encoders)
+        self._last = targets
+        return Order(targets, action, command, self.mode)
+
+    def stop(self, trip: Trip, now: float) -> None:
+        """Stop softly: damp the joints, then let go; only a reset ends it."""
+        if self.mode in (Mode.STARTING, Mode.WALKING):
+            self.mode, self.trip, self._since = Mode.STOPPING, trip, now
+            self.events.append(Event(now, trip.cause, trip.detail))
+
+    def emergency(self, cause: str, now: float) -> None:
+        """Be stopped at once; the loop takes the torque off, whatever this class is doing."""
+        self.mode = Mode.STOPPED
+        self.trip = self.trip or Trip("emergency", cause)
+        self.events.append(Event(now, "emergency", cause))
+
+    def reset(self, now: float) -> bool:
+        """Begin anew after a stop, by hand; return whether the robot was stopped."""
+        if self.mode is not Mode.STOPPED:
+            return False
+        self._watchdogs.reset()
+        self.trip = None
+        self._begin()
+        self.events.append(Event(now, "reset", "by hand"))
+        return True
+
+    def _lead_home(self, now: float) -> np.ndarray | None:
+        """Go from where the joints are to the home pose, smoothly; then let the policy begin."""
+        if self._seen is None:
+            return None
+        if self._start is None or self._since is None:
+            self._start, self._since = self._seen.encoders.astype(np.float32), now
+        share = min(1.0, (now - self._since) / self._description.safety.startup_time)
+        if share == 1.0:
+            self.mode = Mode.WALKING
+            self._estimator.start(self._seen)
+            self.events.append(Event(now, "walking", "in the home pose"))
+        home = self._description.joints.home_target.astype(np.float32)
+        return self._start + np.float32(share * share * (3 - 2 * share)) * (home - self._start)
+
+    def _walk(
+        self, sensors: Sensors | None, command: np.ndarray, now: float
+    ) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """Let the policy act; without sensors, or with rubbish from it, keep the last targets."""
+        if sensors is None:
+            self._estimator.coast()
+            return self._last, None
+        targets, action = self._policy(self._estimator.observe(sensors, command))
+        if not (np.isfinite(targets).all() and np.isfinite(action).all()):
+            self.stop(Trip("policy", "the policy's targets are not numbers"), now)
+            return self._last, None
+        self._estimator.acted(action)
+        return targets, action
+
+    def _damp(self, now: float) -> np.ndarray | None:
+        """Brake the joints: a position servo's torque is then minus damping times speed."""
+        safety, joints = self._description.safety, self._description.joints
+        if self._since is None or self._seen is None or now - self._since >= safety.soft_stop_time:
+            self.mode = Mode.STOPPED
+            self.events.append(Event(now, "stopped", "the servos are without torque"))
+            return None
+        brake = safety.soft_stop_damping / joints.kp * self._speeds()
+        return (self._seen.encoders - brake).astype(np.float32)
+
+    def _speeds(self) -> np.ndarray:
+        """Joint speeds by the last two readings [rad/s]. Shape (n,)."""
+        if self._seen is None or self._before is None:
+            return np.zeros(len(self._description.joints.names))
+        periods = np.maximum(self._seen.read_at - self._before.read_at, 1)
+        moved = self._seen.encoders - self._before.encoders
+        return moved / (periods * self._description.control_period)
+
+    def _command(self, asked: np.ndarray, now: float) -> np.ndarray:
+        if not np.isfinite(asked).all():
+            self.events.append(Event(now, "command", "not a number; the last one stays"))
+        return self._gate(asked)
+
+    def _good(self, sensors: Sensors) -> bool:
+        return all(np.isfinite(value).all() for value in sensors[:3])
