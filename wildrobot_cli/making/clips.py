@@ -10,7 +10,6 @@ from wildrobot_cli.making.planning import WalkPlan, plan, standing
 from wildrobot_cli.making.recipe import Recipe
 from wildrobot_cli.motion.clip import Clip, make_clip
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.rotations import to_heading_frame
 
 STARTS, STOPS = "_start", "_stop"
 """Added to a walk's name for its ends."""
@@ -40,7 +39,7 @@ def make_clips(robot: Robot, recipe: Recipe, name: str) -> list[Clip]:
     if not done.finished:
         seconds = len(done.qpos) * recipe.control_period
         raise ConfigError(f"{name}: expected the robot to stay up, it falls after {seconds:.2f} s")
-    labels = _labels(robot, recipe, walk)
+    labels = _labels(walk)
     first, last = _loop(recipe, walk)
     spans = {name: (first, last)}
     if recipe.walks[name].ends:
@@ -70,15 +69,13 @@ def _loop(recipe: Recipe, walk: WalkPlan) -> tuple[int, int]:
     return round(end / dt) - length, round(end / dt)
 
 
-def _labels(robot: Robot, recipe: Recipe, walk: WalkPlan) -> Labels:
-    """Label a walk with its planned velocity, averaged over a stride."""
-    needs, feet, period = walk.motion.dynamics, walk.feet, walk.gait.period
-    planar = to_heading_frame(needs.com_velocity[:, :2], feet.heading, np)
-    turning = np.gradient(feet.heading, walk.motion.dt)
-    every = np.concatenate([planar, turning[:, None]], axis=-1)
-    mean = np.stack([_smoothed(row, round(period / walk.motion.dt)) for row in every.T], axis=-1)
-    phase = np.pi * (feet.clock - walk.gait.lift)
-    return Labels(mean[::2], phase[::2], 1 / period)
+def _labels(walk: WalkPlan) -> Labels:
+    """Label a walk with its planned forward velocity, averaged over a stride."""
+    period, forward = walk.gait.period, walk.motion.dynamics.com_velocity[:, 0]
+    command = np.zeros((len(forward), 3))
+    command[:, 0] = _smoothed(forward, round(period / walk.motion.dt))
+    phase = np.pi * (walk.feet.clock - walk.gait.lift)
+    return Labels(command[::2], phase[::2], 1 / period)
 
 
 def _smoothed(values: np.ndarray, window: int) -> np.ndarray:

@@ -10,6 +10,9 @@ import numpy as np
 
 from wildrobot_cli.making.curves import Swing
 
+SIDES = (1.0, -1.0)
+"""Where along y the left and the right foot are."""
+
 
 @dataclass(frozen=True)
 class Gait:
@@ -17,8 +20,6 @@ class Gait:
 
     speed: float
     """Forward [m/s]."""
-    yaw_rate: float
-    """Counter-clockwise positive [rad/s]."""
     period: float
     """Duration of a stride, which is two steps [s]."""
     duty: float
@@ -73,76 +74,43 @@ class FootPlan:
     """Whether each foot is to bear weight. Shape (T, 2), bool."""
     pressure: np.ndarray
     """Centre of pressure, world frame. Shape (T, 2) [m]."""
-    heading: np.ndarray
-    """Heading of the root. Shape (T,) [rad]."""
     clock: np.ndarray
     """Steps begun, counted from the first; negative before it. Shape (T,)."""
 
 
 def plan_walk(gait: Gait, course: Course, swing: Swing, dt: float) -> FootPlan:
-    """Plan a walk from standing to standing, in samples `dt` apart [s]."""
+    """Plan a walk along x from standing to standing, in samples `dt` apart [s]."""
     steps = len(course.shares)
     duration = 2 * course.pause + steps * gait.step_time
     clock = (np.arange(round(duration / dt) + 1) * dt - course.pause) / gait.step_time
-    poses = _path(gait, course.shares)
+    way = gait.step * np.concatenate([[0.0], np.cumsum(course.shares)])
     soles = np.zeros((len(clock), 2, 3))
+    soles[:, :, 1] = gait.width / 2 * np.array(SIDES)
     pitch, bearing = np.zeros((len(clock), 2)), np.ones((len(clock), 2), dtype=bool)
-    spots = _spots(poses, gait.width)
-    soles[:, :, :2] = spots[:, 0]
     for step in range(steps):
         foot = step % 2
         s = (clock - step - gait.lift) / (1 - 2 * gait.lift)
-        here, there = spots[foot, max(step - 1, 0)], spots[foot, step + 1]
+        here, there = way[max(step - 1, 0)], way[step + 1]
         begun, swinging = s > 0, (s > 0) & (s < 1)
-        soles[begun, foot, :2] = here + (there - here) * swing.progress(s[begun])[:, None]
+        soles[begun, foot, 0] = here + (there - here) * swing.progress(s[begun])
         soles[swinging, foot, 2] = swing.lift(s[swinging])
         pitch[swinging, foot] = swing.tilt(s[swinging])
         bearing[swinging, foot] = False
-    turned = np.interp(clock, np.arange(steps + 1), poses[:, 2])
-    heading = _smoothed(turned, round(gait.step_time / dt))
-    return FootPlan(soles, pitch, bearing, _pressure(gait, clock, poses), heading, clock)
+    return FootPlan(soles, pitch, bearing, _pressure(gait, clock, way), clock)
 
 
-def _path(gait: Gait, shares: tuple[float, ...]) -> np.ndarray:
-    """Pose of the body's path at the start and after each step. (steps + 1, 3) [m, m, rad]."""
-    poses = [np.zeros(3)]
-    for share in shares:
-        x, y, heading = poses[-1]
-        way, turn = np.array([gait.speed, gait.yaw_rate]) * share * gait.step_time
-        middle = heading + turn / 2
-        poses.append(np.array([x + way * np.cos(middle), y + way * np.sin(middle), heading + turn]))
-    return np.array(poses)
-
-
-def _spots(poses: np.ndarray, width: float) -> np.ndarray:
-    """Where the left and the right sole stand beside each pose. Shape (2, steps + 1, 2) [m]."""
-    sideways = np.stack([-np.sin(poses[:, 2]), np.cos(poses[:, 2])], axis=-1)
-    return np.stack([poses[:, :2] + side * width / 2 * sideways for side in (1.0, -1.0)])
-
-
-def _pressure(gait: Gait, clock: np.ndarray, poses: np.ndarray) -> np.ndarray:
+def _pressure(gait: Gait, clock: np.ndarray, way: np.ndarray) -> np.ndarray:
     """Centre of pressure: forward under the foot that bears, then over to the other. (T, 2) [m]."""
-    steps = len(poses) - 1
-    spots = _spots(poses, gait.width)
-    ahead = np.stack([np.cos(poses[:, 2]), np.sin(poses[:, 2])], axis=-1)
+    steps = len(way) - 1
     forward, inward = gait.pressure
-    times, points = [-gait.lift], [poses[0, :2] + forward * ahead[0]]
-    full = gait.speed * gait.period
+    times, points = [-gait.lift], [(way[0] + forward, 0.0)]
     for step in range(steps):
-        way = np.linalg.norm(poses[step + 1, :2] - poses[max(step - 1, 0), :2])
-        roll = gait.roll * min(1.0, float(way) / full)
+        stride = way[step + 1] - way[max(step - 1, 0)]
+        roll = gait.roll * min(1.0, float(stride) / (2 * gait.step))
+        sideways = SIDES[1 - step % 2] * (gait.width / 2 - inward)
         for when, offset in ((step + gait.lift, -roll / 2), (step + 1 - gait.lift, roll / 2)):
             times.append(when)
-            spot = spots[1 - step % 2, step]
-            spot = spot + inward / gait.width * (spots[step % 2, step] - spot)
-            points.append(spot + (forward + offset) * ahead[step])
+            points.append((way[step] + forward + offset, sideways))
     times.append(steps + gait.lift)
-    points.append(poses[-1, :2] + forward * ahead[-1])
+    points.append((way[-1] + forward, 0.0))
     return np.stack([np.interp(clock, times, column) for column in np.array(points).T], axis=-1)
-
-
-def _smoothed(values: np.ndarray, window: int) -> np.ndarray:
-    """Moving average over about `window` samples, ends held. Shape (T,)."""
-    half = window // 2
-    padded = np.pad(values, half, mode="edge")
-    return np.convolve(padded, np.full(2 * half + 1, 1 / (2 * half + 1)), mode="valid")

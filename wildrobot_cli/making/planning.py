@@ -61,7 +61,6 @@ def plan(robot: Robot, recipe: Recipe, name: str) -> WalkPlan:
     grid = 2 * recipe.control_period
     gait = Gait(
         speed=walk.speed,
-        yaw_rate=walk.yaw_rate,
         period=round(style.period / grid) * grid,
         duty=style.duty,
         width=style.width,

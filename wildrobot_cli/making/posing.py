@@ -33,7 +33,7 @@ class BodyPlan:
 def poses(
     robot: Robot, feet: FootPlan, body: BodyPlan, guess: np.ndarray | None = None
 ) -> np.ndarray:
-    """Solve for the postures, upright and heading where the plan says. Shape (T, nq).
+    """Solve for the postures, upright and heading along x. Shape (T, nq).
 
     A leg without a yaw joint cannot turn its foot: the soles' heading is asked for only weakly.
 
@@ -61,11 +61,10 @@ def poses(
     rest = mink.PostureTask(model, _waist_only(robot))
     frames = []
     for k in range(len(body.com)):
-        turn = mink.SO3.from_z_radians(feet.heading[k])
         for foot, task in enumerate(soles):
             tilt = mink.SO3.from_y_radians(feet.pitch[k, foot])
-            task.set_target(_frame(mink, turn @ tilt, feet.soles[k, foot]))
-        root.set_target(_frame(mink, turn, np.array([*body.com[k], body.height[k]])))
+            task.set_target(_frame(mink, tilt, feet.soles[k, foot]))
+        root.set_target(_frame(mink, mink.SO3.identity(), np.array([*body.com[k], body.height[k]])))
         mass.set_target(np.array([*body.com[k], 0.0]))
         rest.set_target(_resting(robot, body.waist_yaw[k]))
         if guess is not None:

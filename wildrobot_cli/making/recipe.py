@@ -84,8 +84,6 @@ class Walk(Model):
 
     speed: Positive
     """Forward speed [m/s]."""
-    yaw_rate: float = 0.0
-    """Turning rate, counter-clockwise positive [rad/s]."""
     held_out: bool = False
     """Whether its clips are kept from training."""
     ends: bool = False

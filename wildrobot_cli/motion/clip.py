@@ -55,8 +55,6 @@ class Clip:
     def __post_init__(self) -> None:
         """Check and seal the arrays."""
         frames, joints = len(self.root_position), len(self.joint_names)
-        if frames < MIN_FRAMES:
-            raise ConfigError(f"{self.name}: expected {MIN_FRAMES} frames or more, got {frames}")
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise ConfigError(f"{self.name}: fps: expected a number above 0, got {self.fps}")
         self._seal("root_position", (frames, 3))
@@ -115,6 +113,8 @@ def make_clip(
         ConfigError: naming the clip and what of it does not fit.
     """
     frames, joints = len(root_position), len(joint_names)
+    if frames < MIN_FRAMES:
+        raise ConfigError(f"{name}: expected {MIN_FRAMES} frames or more, got {frames}")
     bare = Clip(
         name=name,
         fps=fps,
