@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from wildrobot_cli.cli.motion_app import motion
 from wildrobot_cli.errors import ConfigError, WildRobotError
 
 app = typer.Typer(
@@ -21,6 +22,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
+
+app.add_typer(motion, name="motion")
 
 ConfigOption = Annotated[
     str, typer.Option("--config", help="Configuration: a YAML file, or a packaged one's name.")

@@ -9,6 +9,7 @@ import numpy as np
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.policy import PolicyFn, load_policy
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -41,7 +42,9 @@ def animate(
     policy = load_policy(run, config, env, checkpoint)
     positions = record_motion(env, policy.act, SECONDS, config.seed)
     report = on_progress or (lambda _name, _share: None)
-    write_video(path, env, positions, on_progress=lambda share: report("animation", share))
+    write_video(
+        path, env.robot, env.dt, positions, on_progress=lambda share: report("animation", share)
+    )
 
 
 def record_motion(env: WildRobotEnv, act: PolicyFn, seconds: float, seed: int) -> np.ndarray:
@@ -63,7 +66,8 @@ def record_motion(env: WildRobotEnv, act: PolicyFn, seconds: float, seed: int) -
 
 def write_video(
     path: Path,
-    env: WildRobotEnv,
+    robot: Robot,
+    dt: float,
     positions: np.ndarray,
     frames_per_s: float = 25.0,
     size: tuple[int, int] = (400, 400),
@@ -73,8 +77,9 @@ def write_video(
 
     Args:
         path: file to write; its ending names the format.
-        env: the environment that the motion comes from.
-        positions: qpos at the control rate. Shape (T, nq).
+        robot: whose motion it is.
+        dt: time between positions [s].
+        positions: qpos. Shape (T, nq).
         frames_per_s: of the animation.
         size: width and height [px].
         on_progress: called with the share that is done, in 0..1.
@@ -88,19 +93,19 @@ def write_video(
         raise EnvironmentUnavailable(
             "--video needs Pillow: pip install 'wildrobot[video]'"
         ) from None
-    stride = max(1, round(1.0 / (frames_per_s * env.dt)))
+    stride = max(1, round(1.0 / (frames_per_s * dt)))
     frames = [
         Image.fromarray(frame)
-        for frame in _frames(env, positions[::stride], size, on_progress or (lambda _: None))
+        for frame in _frames(robot, positions[::stride], size, on_progress or (lambda _: None))
     ]
-    duration = round(1000 * stride * env.dt)
+    duration = round(1000 * stride * dt)
     frames[0].save(
         path, save_all=True, append_images=frames[1:], loop=0, duration=duration, quality=60
     )
 
 
 def _frames(
-    env: WildRobotEnv,
+    robot: Robot,
     positions: np.ndarray,
     size: tuple[int, int],
     on_progress: Callable[[float], None],
@@ -108,7 +113,7 @@ def _frames(
     """Render each row of positions. Shapes (height, width, 3), uint8."""
     import mujoco
 
-    model = env.robot.visual_model()
+    model = robot.visual_model()
     data = mujoco.MjData(model)
     camera = 0 if model.ncam else -1
     width, height = size

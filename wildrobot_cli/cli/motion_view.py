@@ -1,0 +1,147 @@
+"""What `wildrobot motion` shows."""
+
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from wildrobot_cli.cli.console import check_json, console, show_table, write_json
+from wildrobot_cli.commands import motion
+from wildrobot_cli.commands.motion import Verdict
+from wildrobot_cli.motion.checks import Check, require
+from wildrobot_cli.motion.clip import Clip
+from wildrobot_cli.motion.importers import ImportOptions, licence_warning
+
+
+def show_list(robot: str, folder: Path | None, json: Path | None) -> None:
+    """Print a table of clips."""
+    check_json(json)
+    clips = motion.list_clips(robot, folder)
+    columns = ("clip", "seconds", "m/s", "rad/s", "strides/s", "kind", "kept from training")
+    show_table(f"{len(clips)} clips", columns, [_row(clip) for clip in clips])
+    console.print(f"{sum(clip.seconds for clip in clips):.1f} s, and as much mirrored")
+    for licence in sorted({clip.licence for clip in clips}):
+        console.print(f"licence: {licence}")
+    for source in sorted({clip.source for clip in clips}):
+        console.print(Text(source))
+    write_json(json, {"clips": [_summary(clip) for clip in clips]})
+
+
+def show_making(recipe: Path | None, out: Path, only: list[str], json: Path | None) -> bool:
+    """Make clips, a line for each; return whether all passed."""
+    check_json(json)
+    verdicts = motion.make(recipe, out, only, _show_line)
+    kept = [verdict for verdict in verdicts if verdict.passed]
+    seconds = sum(verdict.clip.seconds for verdict in kept)
+    console.print(f"{len(kept)} of {len(verdicts)} clips in {out}, {seconds:.1f} s")
+    write_json(json, _results(verdicts))
+    return len(kept) == len(verdicts)
+
+
+def show_import(robot: str, file: Path, options: ImportOptions, out: Path) -> None:
+    """Import a file; print what came of it."""
+    clip = motion.import_file(robot, file, options, out)
+    warning = licence_warning(clip.licence)
+    if warning:
+        console.print(Text(f"warning: {out}: {warning}", style="yellow"))
+    console.print(f"{clip.frames} frames, {clip.seconds:.2f} s, in {out}")
+    console.print(f"next: wildrobot motion check {out}")
+
+
+def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
+    """Check clips, one in a table, several in a line each.
+
+    Raises:
+        ConfigError: naming the clips, checks and values that failed.
+    """
+    check_json(json)
+    display = _show_table if len(clips) == 1 else _show_line
+    verdicts = motion.check(robot, clips, display)
+    write_json(json, _results(verdicts))
+    for verdict in verdicts:
+        warning = licence_warning(verdict.clip.licence)
+        if warning:
+            console.print(Text(f"warning: {verdict.clip.name}: {warning}", style="yellow"))
+    require({verdict.clip.name: verdict.checks for verdict in verdicts})
+
+
+def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -> None:
+    """Write an animation and a plot of a clip."""
+    motion.preview(robot, clip, video, plot)
+    for path in (video, plot):
+        if path is not None:
+            console.print(f"{path}")
+
+
+def _show_line(verdict: Verdict) -> None:
+    failed = [check for check in verdict.checks if not check.passed]
+    mark = Text("passed", style="green") if verdict.passed else Text("FAILED", style="red")
+    clip = verdict.clip
+    line = Text.assemble(f"{clip.name:24} {clip.seconds:5.2f} s  ", mark)
+    for check in failed:
+        line.append(f"  {check.name}: {_figure(check)}, expected {check.allowed};")
+    console.print(line)
+
+
+def _show_table(verdict: Verdict) -> None:
+    rows: list[tuple[str, ...]] = [
+        (c.name, _figure(c), c.allowed, _mark(c)) for c in verdict.checks
+    ]
+    show_table(verdict.clip.name, ("check", "measured", "allowed", ""), rows)
+
+
+def _mark(check: Check) -> str:
+    return "-" if check.value is None else "passed" if check.passed else "FAILED"
+
+
+def _figure(check: Check) -> str:
+    return "-" if check.value is None else f"{check.value:.3g}"
+
+
+def _row(clip: Clip) -> tuple[str, ...]:
+    forward, _, turning = clip.command.mean(axis=0)
+    kind = "loop" if clip.loop else "once"
+    held = "yes" if clip.held_out else ""
+    figures = (f"{clip.seconds:.2f}", f"{forward:.3f}", f"{turning:.2f}", f"{clip.frequency:.2f}")
+    return (clip.name, *figures, kind, held)
+
+
+def _summary(clip: Clip) -> dict[str, Any]:
+    return {
+        "name": clip.name,
+        "seconds": clip.seconds,
+        "frames": clip.frames,
+        "command": [float(value) for value in clip.command.mean(axis=0)],
+        "frequency": clip.frequency,
+        "loop": clip.loop,
+        "held_out": clip.held_out,
+        "licence": clip.licence,
+        "source": clip.source,
+    }
+
+
+def _results(verdicts: list[Verdict]) -> dict[str, Any]:
+    """What is written for machines; values that are not finite become null."""
+    return {
+        "passed": all(verdict.passed for verdict in verdicts),
+        "clips": {
+            verdict.clip.name: {
+                "passed": verdict.passed,
+                "checks": [
+                    {
+                        "name": c.name,
+                        "value": _plain(c.value),
+                        "passed": c.passed,
+                        "allowed": c.allowed,
+                    }
+                    for c in verdict.checks
+                ],
+            }
+            for verdict in verdicts
+        },
+    }
+
+
+def _plain(value: float | None) -> float | None:
+    return value if value is not None and isfinite(value) else None

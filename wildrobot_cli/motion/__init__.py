@@ -1,0 +1,1 @@
+"""Reference motion: clips, the library, checks, importers, mirroring. No physics."""

@@ -1,0 +1,69 @@
+"""The same motion seen in a mirror: left and right swapped about the x-z plane."""
+
+from dataclasses import replace
+
+import mujoco
+import numpy as np
+
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.motion.clip import Clip
+from wildrobot_cli.robot import Robot
+
+SUFFIX = "_mirrored"
+"""Added to the name of a mirrored clip."""
+
+_POSITION = np.array([1.0, -1.0, 1.0])
+_QUATERNION = np.array([1.0, -1.0, 1.0, -1.0])
+_RATES = np.array([-1.0, 1.0, -1.0])
+
+
+def mirror(robot: Robot, clip: Clip) -> Clip:
+    """Mirror a clip whose joints are in the robot's order.
+
+    Raises:
+        ConfigError: a joint of the robot has no partner.
+    """
+    linear = clip.velocity[:, :3] * _POSITION
+    rates = clip.velocity[:, 3:6] * _RATES
+    joints = mirror_angles(robot, clip.velocity[:, 6:])
+    return replace(
+        clip,
+        name=clip.name + SUFFIX,
+        root_position=clip.root_position * _POSITION,
+        root_quaternion=clip.root_quaternion * _QUATERNION,
+        joint_angles=mirror_angles(robot, clip.joint_angles),
+        velocity=np.concatenate([linear, rates, joints], axis=-1),
+        command=clip.command * np.array([1.0, -1.0, -1.0]),
+        phase=clip.phase + np.pi,
+    )
+
+
+def mirror_angles(robot: Robot, angles: np.ndarray) -> np.ndarray:
+    """Mirror joint angles or speeds. Shape (..., n)."""
+    partners, signs = _partners(robot)
+    return angles[..., partners] * signs
+
+
+def _partners(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
+    """Return each joint's partner on the other side, and the sign of its mirror image.
+
+    Partners are told by their names, `left` for `right`. A rotation about y keeps its sign in
+    the mirror, one about x or z changes it.
+    """
+    names, model = robot.joint_names, robot.model
+    partners = [_partner(robot, name) for name in names]
+    axes = np.array([model.jnt_axis[model.joint(name).id] for name in names])
+    hinge = [model.jnt_type[model.joint(name).id] == mujoco.mjtJoint.mjJNT_HINGE for name in names]
+    across = np.abs(axes[:, 1]) > np.abs(axes[:, [0, 2]]).max(axis=1)
+    same = (axes * axes[partners]).sum(axis=1) > 0
+    signs = np.where(across == hinge, 1.0, -1.0) * np.where(same, 1.0, -1.0)
+    return np.array(partners), signs
+
+
+def _partner(robot: Robot, name: str) -> int:
+    swapped = {"left": "right", "right": "left"}
+    words = [swapped.get(word, word) for word in name.split("_")]
+    other = "_".join(words)
+    if other not in robot.joint_names:
+        raise ConfigError(f"robot '{robot.name}': joint '{name}' has no partner '{other}'")
+    return robot.joint_names.index(other)
