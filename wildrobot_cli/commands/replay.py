@@ -45,7 +45,7 @@ def replay(path: Path, video: Path | None = None) -> Replay:
     dump = read_dump(path)
     env = WildRobotEnv(open_run(path.absolute().parent.parent).config.env)
     if video is not None:
-        write_video(video, env, dump.qpos)
+        write_video(video, env.robot, env.dt, dump.qpos)
     robot = env.robot
     return Replay(
         dump=dump,
