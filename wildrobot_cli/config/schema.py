@@ -133,6 +133,17 @@ class RandomizationConfig(Model):
         return self
 
 
+class ReferenceConfig(Model):
+    """Reference motion: start states, the clock, and what style is compared with."""
+
+    library: str
+    """Folder of clips; `packaged` is the robot's own."""
+    window: Count
+    """Frames, at the control rate, that style is read from."""
+    resets: Unit
+    """Share of episodes that start inside a clip; the others start standing."""
+
+
 class SolverConfig(Model):
     """MuJoCo's constraint solver."""
 
@@ -183,6 +194,8 @@ class EnvConfig(Model):
     """Sensor faults."""
     randomization: RandomizationConfig
     """Model parameters drawn for each episode."""
+    reference: ReferenceConfig | None = None
+    """Reference motion, if there is one; the phase clock then runs as the clips do."""
     observations: dict[str, ObservationTerm]
     """What the policy sees, in this order; only what the robot's own sensors give."""
     privileged: dict[str, ObservationTerm]
@@ -268,6 +281,46 @@ class PPOConfig(Model):
     """Shapes on the MJX engine."""
 
 
+class DiscriminatorConfig(Model):
+    """What of the discriminator depends on the machine."""
+
+    hidden: Widths
+    """Hidden layer widths."""
+    replay: Count
+    """Windows of earlier policies that are kept."""
+    batch: Count
+    """Windows of each kind (reference, fresh, replayed) in a gradient step."""
+    updates: Count
+    """Gradient steps in a training iteration."""
+
+
+class AmpConfig(Model):
+    """Adversarial Motion Priors (Peng et al. 2021), MimicKit's form."""
+
+    task_weight: NonNegative
+    """Weight of the task's reward."""
+    style_weight: NonNegative
+    """Weight of the style reward."""
+    style_scale: Positive
+    """Brings the style reward, 1.4 where the discriminator is undecided, to the task's size."""
+    reward_cap: Positive
+    """Largest softplus of a logit that is rewarded."""
+    learning_rate: Positive
+    """Adam's step size."""
+    weight_decay: NonNegative
+    """Adam's weight decay."""
+    gradient_penalty: NonNegative
+    """Weight of the squared gradient by the normalised input."""
+    logit_penalty: NonNegative
+    """Weight of the squared weights of the last layer."""
+    feature_limit: Positive
+    """Normalised features are clipped here."""
+    mujoco: DiscriminatorConfig
+    """Shapes on the MuJoCo C engine."""
+    mjx: DiscriminatorConfig
+    """Shapes on the MJX engine."""
+
+
 class CheckpointConfig(Model):
     """When a run is saved, and how much of it is kept."""
 
@@ -301,10 +354,18 @@ class Config(Model):
     """The environment."""
     ppo: PPOConfig
     """The learner."""
+    amp: AmpConfig | None = None
+    """Style from reference motion, if it is to be learned."""
     checkpoints: CheckpointConfig
     """Saving."""
     eval: EvalConfig
     """Measuring."""
+
+    @model_validator(mode="after")
+    def _style_has_reference(self) -> Self:
+        if self.amp is not None and self.env.reference is None:
+            raise ValueError("amp: needs reference motion: set env.reference")
+        return self
 
     @classmethod
     def from_file(cls, name_or_path: str | Path, overrides: tuple[str, ...] = ()) -> "Config":

@@ -19,6 +19,7 @@ from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.runtime import observations
+from wildrobot_cli.runtime.clock import Clock, frequency_at
 from wildrobot_cli.runtime.estimation import (
     TURN,
     Memory,
@@ -83,6 +84,7 @@ class WildRobotEnv(Env):
         self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
         bind(observations.TERMS, config.observations, "env.observations", self.robot)
         self._scales = {name: term.scale for name, term in config.observations.items()}
+        self.clock = Clock((0.0,), (config.gait.frequency,))
 
     @property
     def dt(self) -> float:
@@ -171,12 +173,13 @@ class WildRobotEnv(Env):
     def act(self, episode: Episode, action: jax.Array) -> Episode:
         """Step physics with an action; a failed simulation keeps its last good state."""
         wrench = jnp.zeros(6, action.dtype)
+        frequency = frequency_at(self.clock, episode.command, jnp)
         after = self.engine.step(episode.params, episode.physics, self.targets(action), wrench)
         kept = jax.tree.map(partial(jnp.where, after.ok), after, episode.physics)
         return episode.replace(  # type: ignore[attr-defined]
             physics=kept.replace(ok=after.ok),
             heading_target=advance_heading(episode.heading_target, episode.command, self.dt),
-            phase=advance_phase(episode.phase, self.config.gait.frequency, self.dt),
+            phase=advance_phase(episode.phase, frequency, self.dt),
             action=action,
             last_action=episode.action,
             encoders=self._read_encoders(kept),

@@ -77,7 +77,7 @@ def root_heading(
     return yaw(orientation, xp) - waist
 
 
-def advance_phase(phase: Array, frequency: float, dt: float) -> Array:
+def advance_phase(phase: Array, frequency: Array | float, dt: float) -> Array:
     """Phase after `dt` seconds, wrapped to [0, 2 pi) [rad]. Shape () -> ()."""
     return (phase + TURN * frequency * dt) % TURN
 

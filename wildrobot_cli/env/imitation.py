@@ -1,0 +1,103 @@
+"""The walking environment with a reference motion beside it: starts in clips, shows its style."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from brax.envs.base import State
+from flax import struct
+
+from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.env.environment import Episode, WildRobotEnv
+from wildrobot_cli.env.reference import FEATURES, MOVING, Reference, Start
+from wildrobot_cli.physics.protocol import Engine
+from wildrobot_cli.robot import Robot
+from wildrobot_cli.runtime.rotations import yaw
+
+_START_KEY = 1
+"""Folded into a reset's key; small numbers, that `jax.random.split` does not fold in."""
+
+
+@struct.dataclass
+class StyledEpisode(Episode):
+    """An episode that remembers the frames that its style is read from."""
+
+    history: jax.Array
+    """The last frames, this one at the end. Shape (window, d)."""
+
+
+class ImitationEnv(WildRobotEnv):
+    """Walk as commanded, beside a library of reference motion.
+
+    Most episodes start inside a clip, with its command and phase, and with the clip as history:
+    what compares styles could else tell policy from reference by the resets. The phase clock runs
+    as the clips do. `state.info` holds the style window's features, and whether style matters.
+    """
+
+    def __init__(
+        self, config: EnvConfig, engine: Engine | None = None, robot: Robot | None = None
+    ) -> None:
+        """Build it; `config.reference` must be there. See `WildRobotEnv`."""
+        assert config.reference is not None
+        super().__init__(config, engine, robot)
+        self.reference = Reference(self.robot, config.reference, config.control_period)
+        self.clock = self.reference.clock
+        self._starts_in_clip = config.reference.resets
+
+    def reset(self, rng: jax.Array) -> State:
+        """Start an episode inside a clip, or standing."""
+        state = super().reset(rng)
+        keys = jax.random.split(jax.random.fold_in(rng, _START_KEY), 4)
+        standing = self._standing(state.pipeline_state)
+        in_clip = self._in_clip(state.pipeline_state, self.reference.draw(keys[0]))
+        chosen = jax.random.bernoulli(keys[1], self._starts_in_clip)
+        episode = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), in_clip, standing)
+        obs = self.observe(episode, self._read_encoders(episode.physics), keys[2])
+        return state.replace(pipeline_state=episode, obs=obs, info=self._shown(state, episode))
+
+    def step(self, state: State, action: jax.Array) -> State:
+        """Advance one control period; see `WildRobotEnv.step`."""
+        after = super().step(state, action)
+        return after.replace(info=self._shown(after, after.pipeline_state))
+
+    def act(self, episode: Any, action: jax.Array) -> Any:
+        """Step physics with an action, and remember the frame."""
+        after: Any = super().act(episode, action)
+        return after.replace(history=self.reference.after(episode.history, after.physics.qpos))
+
+    def _standing(self, episode: Episode) -> StyledEpisode:
+        return StyledEpisode(**vars(episode), history=self.reference.still(episode.physics.qpos))
+
+    def _in_clip(self, episode: Episode, start: Start) -> StyledEpisode:
+        """The episode, with everything that a clip says put in place of its own."""
+        dtype, robot = episode.phase.dtype, self.robot
+        start = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), start)
+        angles = start.qpos[robot.qpos_ids]
+        action = jnp.clip((angles - robot.home_ctrl) / self.config.action_scale, -1.0, 1.0)
+        physics = self.engine.init(episode.params, start.qpos, start.qvel, self.targets(action))
+        fields = vars(episode) | {
+            "physics": physics,
+            "schedule": episode.schedule.at[0].set(start.command),
+            "command": start.command,
+            "heading_target": yaw(start.qpos[robot.root_qpos][3:], jnp),
+            "phase": start.phase,
+            "action": action,
+            "last_action": action,
+            "encoders": self._read_encoders(physics),
+        }
+        return StyledEpisode(**fields, history=start.history)
+
+    def _shown(self, state: State, episode: StyledEpisode) -> dict[str, Any]:
+        features = self.reference.style.features(episode.history, jnp)
+        moving = (jnp.abs(episode.command).sum() > 0).astype(features.dtype)
+        return {**state.info, FEATURES: features, MOVING: moving}
+
+
+def make_env(config: EnvConfig) -> WildRobotEnv:
+    """Build the configured environment, with its reference motion where there is one.
+
+    Raises:
+        ConfigError: a term, its parameters, the robot or the library do not fit.
+        EnvironmentUnavailable: the engine does not run here.
+    """
+    return WildRobotEnv(config) if config.reference is None else ImitationEnv(config)

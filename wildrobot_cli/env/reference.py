@@ -1,0 +1,98 @@
+"""Reference motion in the environment: where episodes start, the clock, and the style window."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from wildrobot_cli.config.schema import ReferenceConfig
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.motion.features import Style
+from wildrobot_cli.motion.library import Frames, Library, load_library
+from wildrobot_cli.robot import Robot
+from wildrobot_cli.runtime.clock import Clock
+
+FEATURES = "style"
+"""Key of the style window's features in a state's info. Shape (window * (9 + n),)."""
+MOVING = "moving"
+"""Key of 1 where the command asks for motion, 0 where it asks to stand. Shape ()."""
+
+
+class Start(NamedTuple):
+    """Where an episode starts, and how the robot came there."""
+
+    qpos: jax.Array
+    """Generalized positions. Shape (nq,)."""
+    qvel: jax.Array
+    """Generalized velocities [m/s, rad/s]. Shape (nv,)."""
+    command: jax.Array
+    """The clip's command [m/s, m/s, rad/s]. Shape (3,)."""
+    phase: jax.Array
+    """Phase of the left foot [rad]. Shape ()."""
+    history: jax.Array
+    """Frames up to this one. Shape (window, d)."""
+
+
+class Reference:
+    """A robot's library of clips, at the control rate."""
+
+    def __init__(self, robot: Robot, config: ReferenceConfig, control_period: float) -> None:
+        """Load the library.
+
+        Raises:
+            ConfigError: there is none, it does not fit the robot, or has another frame rate.
+        """
+        folder = None if config.library == "packaged" else Path(config.library)
+        self.library = load_library(robot, folder)
+        self.window = config.window
+        self.style = Style.of(robot)
+        if abs(self.library.fps * control_period - 1.0) > 1e-6:
+            raise ConfigError(
+                f"env.reference.library: {self.library.fps:g} frames a second; expected "
+                f"{1 / control_period:g}, one for each env.control_period"
+            )
+        self.clock = make_clock(self.library)
+        self._sampler = self.library.sampler(config.window)
+
+    def draw(self, key: jax.Array) -> Start:
+        """Draw a start from the clips for training, all speeds alike, placed at the origin."""
+        window = jax.tree.map(lambda leaf: leaf[0], self._sampler.draw(key, 1))
+        at_origin = window.qpos.at[:, :2].add(-window.qpos[-1, :2])
+        last: Frames = jax.tree.map(lambda leaf: leaf[-1], window)
+        history = self.style.frame(at_origin, jnp)
+        return Start(at_origin[-1], last.qvel, last.command, last.phase, history)
+
+    def still(self, qpos: jax.Array) -> jax.Array:
+        """The history of a robot that has been standing. Shape (nq,) -> (window, d)."""
+        return jnp.tile(self.style.frame(qpos, jnp), (self.window, 1))
+
+    def after(self, history: jax.Array, qpos: jax.Array) -> jax.Array:
+        """The history one frame later. Shapes (window, d), (nq,) -> (window, d)."""
+        return jnp.concatenate([history[1:], self.style.frame(qpos, jnp)[None]])
+
+    def demonstrations(self, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """Features of all windows, and the probability of each: all speeds alike.
+
+        Returns:
+            Features (S, window * (9 + n)), and probabilities (S,) that sum to 1.
+        """
+        sampler = self.library.sampler(self.window, held_out)
+        starts = np.asarray(sampler.starts)
+        features = self.style.windows(np.asarray(sampler.frames.qpos), starts, self.window)
+        return features, np.diff(np.asarray(sampler.cumulative, float), prepend=0.0)
+
+
+def make_clock(library: Library) -> Clock:
+    """Return the gait frequency of each speed that loops are labelled with: the median of them."""
+    loops = [clip for clip in library.clips if clip.loop and clip.frequency > 0]
+    straight = [clip for clip in loops if not clip.command[:, 1:].any()]
+    if not straight:
+        raise ConfigError("env.reference.library: no clip that walks straight in a loop")
+    found: dict[float, list[float]] = {}
+    for clip in straight:
+        speed = round(float(np.linalg.norm(clip.command[0, :2])), 3)
+        found.setdefault(speed, []).append(clip.frequency)
+    speeds = tuple(sorted(found))
+    return Clock(speeds, tuple(float(np.median(found[speed])) for speed in speeds))
