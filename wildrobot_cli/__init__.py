@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from wildrobot_cli.export.job import Export
     from wildrobot_cli.robot import Robot, load_robot
     from wildrobot_cli.training.progress import Progress
-    from wildrobot_cli.training.trainer import TrainingResult, resume, train
+    from wildrobot_cli.training.result import TrainingResult
+    from wildrobot_cli.training.trainer import resume, train
 
 _HOMES = {
     "Config": "config.schema",
@@ -26,7 +27,7 @@ _HOMES = {
     "Export": "export.job",
     "Progress": "training.progress",
     "Robot": "robot",
-    "TrainingResult": "training.trainer",
+    "TrainingResult": "training.result",
     "WildRobotEnv": "env.environment",
     "WildRobotError": "errors",
     "evaluate": "evaluation.evaluate",

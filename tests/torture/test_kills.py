@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from wildrobot_cli import Config, train
+from wildrobot_cli import Config, resume, train
 from wildrobot_cli.training.checkpoints import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -61,15 +61,33 @@ def killed_run(folder: Path, overrides: tuple[str, ...], kills: int, steps: int)
     summary = json.loads(run.summary_file.read_text())
     assert summary["finished"]
     assert summary["params_sha256"] == reference.params_sha256
-    steps_logged = [json.loads(line)["env_steps"] for line in run.metrics_file.open()]
+    logged = run.metrics_file.read_text().splitlines()
+    steps_logged = [json.loads(line)["env_steps"] for line in logged]
     assert steps_logged == list(range(40, reference.env_steps + 1, 40))
     assert not list(run.checkpoints.glob(".writing-*"))
     assert list_checkpoints(run.checkpoints)[-1].name == f"{reference.env_steps:012d}"
     return summary["params_sha256"], hits
 
 
-def test_a_kill_changes_nothing_in_the_end(tiny_overrides, tmp_path):
-    killed_run(tmp_path, tiny_overrides, kills=1, steps=2400)
+SUICIDE = """
+import os, signal, sys
+from wildrobot_cli import Config, train
+def on_progress(progress):
+    if progress.env_steps == 80:
+        os.kill(os.getpid(), signal.SIGKILL)
+train(Config.from_file("ppo.yaml", sys.argv[2:]), sys.argv[1], "killed", on_progress)
+"""
+
+
+def test_a_kill_changes_nothing_in_the_end(trained, tiny_overrides, tmp_path):
+    """The second iteration is done, the checkpoint of the first is perhaps being written."""
+    overrides = (*tiny_overrides, "checkpoints.every_iterations=1")
+    command = [sys.executable, "-c", SUICIDE, str(tmp_path), *overrides]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    result = resume(tmp_path / "killed")
+    assert result.params_sha256 == trained[0].params_sha256
+    logged = RunFolder(tmp_path / "killed").metrics_file.read_text().splitlines()
+    assert [json.loads(line)["env_steps"] for line in logged] == [40, 80, 120]
 
 
 @pytest.mark.torture

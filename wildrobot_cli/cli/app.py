@@ -145,6 +145,14 @@ def train(
             show_default="no-wandb",
         ),
     ] = None,
+    distributed: Annotated[
+        str | None,
+        typer.Option(
+            "--distributed",
+            metavar="WHERE",
+            help="Train in several processes: auto (Slurm, Open MPI), or HOST:PORT,INDEX/COUNT.",
+        ),
+    ] = None,
     seed: SeedOption = None,
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
@@ -153,6 +161,14 @@ def train(
     from wildrobot_cli.commands.settings import load_config, prepare_jax
 
     prepare_jax()
+    if distributed is not None:
+        if run is None and resume is None:
+            raise ConfigError("--distributed needs --run NAME: all processes train the same run")
+        from wildrobot_cli.cli.console import console
+        from wildrobot_cli.training import devices
+
+        devices.connect(distributed)
+        console.quiet = not devices.leads()
     if max_minutes is not None and max_minutes <= 0:
         raise ConfigError(f"--max-minutes: expected a number above 0, got {max_minutes}")
     if resume is not None:

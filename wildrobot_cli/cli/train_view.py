@@ -15,7 +15,7 @@ from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import Evaluation
 from wildrobot_cli.training.progress import Progress
-from wildrobot_cli.training.trainer import TrainingResult
+from wildrobot_cli.training.result import TrainingResult
 
 LINE_EVERY = 10.0
 """Time between two progress lines in a pipe [s]."""
@@ -127,7 +127,9 @@ def run_training(request: TrainRequest) -> None:
     finally:
         display.close()
         measuring.close()
-    _show_result(request, *done)
+    result, evaluation = done
+    if evaluation is not None:
+        _show_result(request, result, evaluation)
 
 
 def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Evaluation) -> None:

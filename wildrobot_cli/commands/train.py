@@ -8,9 +8,14 @@ from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
+from wildrobot_cli.training import devices
 from wildrobot_cli.training.progress import Progress
+from wildrobot_cli.training.result import TrainingResult, write_summary
 from wildrobot_cli.training.run_folder import RunFolder
-from wildrobot_cli.training.trainer import TrainingResult, resume, train, write_summary
+from wildrobot_cli.training.trainer import resume, train
+
+Done = tuple[TrainingResult, Evaluation | None]
+"""How a training went, and what its policy does; the latter in process 0 alone."""
 
 VERIFY = (
     "ppo.mujoco.num_envs=64",
@@ -39,7 +44,7 @@ def train_and_evaluate(
     max_minutes: float | None,
     callbacks: Callbacks,
     wandb: bool = False,
-) -> tuple[TrainingResult, Evaluation]:
+) -> Done:
     """Train a new run, evaluate its last checkpoint, and write both into `summary.json`."""
     result = train(config, runs, name, callbacks.training, _limit(max_minutes), wandb)
     return _evaluated(result, callbacks)
@@ -47,20 +52,21 @@ def train_and_evaluate(
 
 def resume_and_evaluate(
     run: Path, max_minutes: float | None, callbacks: Callbacks, wandb: bool | None = None
-) -> tuple[TrainingResult, Evaluation]:
+) -> Done:
     """Go on with a run, then do as `train_and_evaluate`."""
     return _evaluated(resume(run, callbacks.training, _limit(max_minutes), wandb), callbacks)
 
 
-def verify(
-    config: Config, callbacks: Callbacks, wandb: bool = False
-) -> tuple[TrainingResult, Evaluation]:
+def verify(config: Config, callbacks: Callbacks, wandb: bool = False) -> Done:
     """Do all of it at a small size, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wildrobot-verify-") as folder:
         return train_and_evaluate(config, Path(folder), "verify", None, callbacks, wandb)
 
 
-def _evaluated(result: TrainingResult, callbacks: Callbacks) -> tuple[TrainingResult, Evaluation]:
+def _evaluated(result: TrainingResult, callbacks: Callbacks) -> Done:
+    """Evaluate, in the one process that has a run folder."""
+    if not devices.leads():
+        return result, None
     run = RunFolder(Path(result.run))
     evaluation = evaluate(run, on_progress=callbacks.evaluation)
     result = replace(result, eval=evaluation.scenarios)

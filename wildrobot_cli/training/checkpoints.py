@@ -208,7 +208,7 @@ def _read_tree(checkpoint: Path, part: str, like: Any) -> Any:
     """Read a part whose files and description are as they were written."""
     target = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), like)
     try:
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with _checkpointer() as checkpointer:
             return checkpointer.restore((checkpoint / part).absolute(), target)
     except Exception as error:  # the format's own complaints are of many types, and long
         raise DamagedCheckpoint(
@@ -235,18 +235,29 @@ def _shapes(tree: Any) -> dict[str, str]:
     }
 
 
+def _checkpointer() -> ocp.Checkpointer:
+    """Orbax's reader and writer, for this process alone: of several, each has its own folder."""
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process{here}"
+    )
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+
 def _write_trees(folder: Path, trees: Mapping[str, Any]) -> dict[str, str]:
     """Write trees of arrays into a folder; return the checksum of every file."""
     try:
-        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with _checkpointer() as checkpointer:
             for name, tree in trees.items():
                 checkpointer.save((folder / name).absolute(), tree)
     except OSError:
         raise
     except Exception as error:  # tensorstore's: a page of text with the system's code at its end
         code = _OS_ERROR.search(str(error))
-        number = int(code[1]) if code else errno.EIO
-        raise OSError(number, os.strerror(number)) from error
+        if code is None:
+            raise OSError(errno.EIO, " ".join(str(error).split())[:200]) from error
+        raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
     return {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
 
 

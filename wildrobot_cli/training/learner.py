@@ -21,6 +21,8 @@ from flax import struct
 
 from wildrobot_cli.config.schema import BatchConfig, PPOConfig
 from wildrobot_cli.env.flight import Flight
+from wildrobot_cli.training import devices
+from wildrobot_cli.training.devices import Placement
 from wildrobot_cli.training.networks import make_networks
 
 Metrics = dict[str, jax.Array]
@@ -61,9 +63,17 @@ class Learner:
     """PPO on a batched environment: `init` makes a state, `iterate` advances it."""
 
     def __init__(
-        self, env: BatchedEnv, ppo: PPOConfig, batch: BatchConfig, iterations: int
+        self,
+        env: BatchedEnv,
+        ppo: PPOConfig,
+        batch: BatchConfig,
+        iterations: int,
+        placement: Placement | None = None,
     ) -> None:
-        """Prepare to train `env` (already wrapped) for `iterations` iterations."""
+        """Prepare to train `env` (already wrapped) for `iterations` iterations.
+
+        `placement` says over which devices to spread it; None is a single one.
+        """
         self.env = env
         self._ppo = ppo
         self._batch = batch
@@ -83,9 +93,28 @@ class Learner:
             ),
             has_aux=True,
         )
-        self.init = jax.jit(self._init)
-        self.iterate = jax.jit(self._iterate, donate_argnums=0)
+        self._placement = placement
+        self._places: Any = None
+        self.init, self.iterate = self._jitted()
         self._program: Any = None
+
+    def _jitted(self) -> tuple[Any, Any]:
+        """`init` and `iterate`, compiled at their first call."""
+        place = self._placement
+        if place is None or place.mesh is None:
+            return jax.jit(self._init), jax.jit(self._iterate, donate_argnums=0)
+        self._places = place.of_state(jax.eval_shape(self._init, jax.random.PRNGKey(0)))
+        outputs = (self._places, place.whole(), place.of_recording())
+        return (
+            jax.jit(self._init, out_shardings=self._places),
+            jax.jit(self._iterate, donate_argnums=0, out_shardings=outputs),
+        )
+
+    def place(self, state: TrainingState) -> TrainingState:
+        """Put a state that was read from a disk onto the devices."""
+        if self._places is None:
+            return jax.tree.map(jnp.asarray, state)
+        return devices.put(state, self._places)
 
     def compiled(self, state: TrainingState) -> Any:
         """Return `iterate`, compiled once for states such as this one."""
@@ -184,6 +213,8 @@ class Learner:
         optimizer, params, key = carry
         key, key_loss = jax.random.split(key)
         minibatch = jax.tree.map(lambda leaf: leaf[rows], data)
+        if self._placement is not None:
+            minibatch = self._placement.split(minibatch)
         (_, metrics), gradient = self._loss(params, normalizer, minibatch, key_loss)
         updates, optimizer = self._optimizer.update(gradient, optimizer)
         return (optimizer, optax.apply_updates(params, updates), key), metrics

@@ -2,13 +2,13 @@
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import jax
-import jax.numpy as jnp
 from brax.training.agents.ppo.losses import PPONetworkParams
 
 from wildrobot_cli.config.schema import CheckpointConfig
@@ -37,25 +37,37 @@ class Saver:
         steps_per_iteration: int,
         robot_fingerprint: str,
         judge: Judge | None,
+        copied: Callable[[Any], Any],
         saved: int | None,
     ) -> None:
-        """Take the iteration whose checkpoint the training starts from; None for a new one."""
+        """Prepare to save.
+
+        Args:
+            run: where to.
+            settings: when to, and what to keep.
+            steps_per_iteration: control steps in an iteration.
+            robot_fingerprint: of the robot that is trained.
+            judge: scores the policies; None does not.
+            copied: makes copies of arrays: the next iteration overwrites its input.
+            saved: the iteration whose checkpoint the training starts from; None for a new one.
+        """
         self._run = run
         self._settings = settings
         self._steps = steps_per_iteration
         self._fingerprint = robot_fingerprint
         self._judge = judge
+        self._copied = copied
         self._saved = saved
         self._last = time.perf_counter()
         self._writer = Background()
 
-    def save_if_due(self, state: TrainingState, iteration: int) -> None:
-        """Save when enough seconds or iterations have passed since the last time."""
+    def due(self, iteration: int) -> bool:
+        """Whether enough seconds or iterations have passed since the last time."""
         self._writer.check()
         every = self._settings.every_iterations
-        due = time.perf_counter() - self._last >= self._settings.every_seconds
-        if due or (every is not None and iteration - (self._saved or 0) >= every):
-            self.save(state, iteration)
+        if every is not None and iteration - (self._saved or 0) >= every:
+            return True
+        return time.perf_counter() - self._last >= self._settings.every_seconds
 
     def save(self, state: TrainingState, iteration: int) -> None:
         """Begin to save, unless this iteration is saved already."""
@@ -63,7 +75,7 @@ class Saver:
             return
         policy = policy_tree(state.normalizer, state.params.policy)
         score = self._judge.score(policy) if self._judge else None
-        trees = _copied((policy, trainer_tree(state)))
+        trees = self._copied((policy, trainer_tree(state)))
         self._writer.start(partial(self._write, iteration * self._steps, trees, score))
         self._saved, self._last = iteration, time.perf_counter()
 
@@ -89,12 +101,6 @@ class Saver:
         except Exception:
             if error is None:
                 raise
-
-
-@jax.jit
-def _copied(tree: Any) -> Any:
-    """Copies of arrays: the next iteration overwrites its input."""
-    return jax.tree.map(jnp.copy, tree)
 
 
 def trainer_tree(state: TrainingState) -> dict[str, Any]:
@@ -148,7 +154,7 @@ def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) ->
     rest = checkpoints.restore(
         checkpoint, checkpoints.TRAINER, trainer_tree(like), robot_fingerprint
     )
-    state = TrainingState(
+    return TrainingState(
         params=PPONetworkParams(policy=policy["params"], value=rest["value"]),
         normalizer=policy["normalizer"],
         optimizer=rest["optimizer"],
@@ -156,4 +162,3 @@ def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) ->
         key=rest["key"],
         iteration=rest["iteration"],
     )
-    return jax.tree.map(jnp.asarray, state)

@@ -1,34 +1,32 @@
 """Training a policy into a run folder: the loop around the learner."""
 
-import json
 import math
 import signal
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jax
 
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.wrappers import wrap_for_training
-from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training import checkpoints, devices
 from wildrobot_cli.training.faults import FlightRecorder
 from wildrobot_cli.training.judge import Judge
 from wildrobot_cli.training.learner import Learner, TrainingState
 from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.training.progress import Clock, Progress, Schedule
+from wildrobot_cli.training.result import TrainingResult, write_summary
 from wildrobot_cli.training.run_folder import (
     RunFolder,
     check_new_run,
     create_run,
     describe_machine,
     open_run,
-    write_atomically,
 )
 from wildrobot_cli.training.run_lock import run_lock
 from wildrobot_cli.training.saving import Saver, restore_newest
@@ -36,36 +34,6 @@ from wildrobot_cli.training.signals import Interrupted, StopRequest, stop_reques
 from wildrobot_cli.training.wandb_log import require_wandb
 
 OnProgress = Callable[[Progress], None]
-
-
-@dataclass(frozen=True)
-class TrainingResult:
-    """How a training went; `summary.json` holds the same."""
-
-    run: str
-    """The run's folder."""
-    env_steps: int
-    """Control steps done."""
-    wall_s: float
-    """From the call to the end, building and compiling included [s]."""
-    train_s: float
-    """In iterations alone [s]."""
-    compile_s: float
-    """In compiling [s]."""
-    env_steps_per_s: float
-    """Control steps per second of `train_s`."""
-    engine: str
-    """Physics engine."""
-    device: str
-    """What JAX ran on."""
-    params_sha256: str
-    """Checksum of policy, value and normalizer parameters."""
-    reproducible: bool
-    """Whether the same seed, configuration and machine give the same parameters to the bit."""
-    finished: bool
-    """Whether all steps were done; False when `max_minutes` ended it."""
-    eval: Mapping[str, Any] = field(default_factory=dict)
-    """Evaluation results by scenario."""
 
 
 def train(
@@ -92,16 +60,17 @@ def train(
     """
     watch = _Watch.start(max_minutes)
     name = time.strftime("%Y%m%d-%H%M%S") if name is None else name
-    check_new_run(Path(runs), name)
-    if wandb:
-        require_wandb()
-    parts = _Parts.of(_movable(config))
-    description = describe_machine(config.seed, parts.env.backend, _device(), _reproducible())
-    run = create_run(Path(runs), name, parts.config, description)
-    with run_lock(run):
-        watch.begin_to_compile()
-        state = parts.learner.init(jax.random.PRNGKey(config.seed))
-        return _learn(parts, run, state, None, watch, on_progress, wandb)
+    with devices.own_folder(Path(runs)) as folder:
+        check_new_run(folder, name)
+        if wandb:
+            require_wandb()
+        parts = _Parts.of(_movable(config))
+        description = describe_machine(config.seed, parts.env.backend, _device(), _reproducible())
+        run = create_run(folder, name, parts.config, description)
+        with run_lock(run):
+            watch.begin_to_compile()
+            state = parts.learner.init(jax.random.PRNGKey(config.seed))
+            return _learn(parts, run, state, None, watch, on_progress, wandb)
 
 
 def resume(
@@ -128,13 +97,27 @@ def resume(
     wandb = run.wandb_file.is_file() if wandb is None else wandb
     if wandb:
         require_wandb()
-    with run_lock(run):
+    with _own_run(run) as mine, run_lock(mine):
         parts = _Parts.of(run.config)
         watch.begin_to_compile()
-        state = restore_newest(run, parts.learner, parts.env.robot.fingerprint)
-        saved = None if state is None else int(state.iteration)
-        state = state or parts.learner.init(jax.random.PRNGKey(parts.config.seed))
-        return _learn(parts, run, state, saved, watch, on_progress, wandb)
+        read = restore_newest(run, parts.learner, parts.fingerprint) if devices.leads() else None
+        like = jax.eval_shape(parts.learner.init, jax.random.PRNGKey(0))
+        read = devices.from_process_0(read, like)
+        if read is None:
+            state = parts.learner.init(jax.random.PRNGKey(parts.config.seed))
+            return _learn(parts, mine, state, None, watch, on_progress, wandb)
+        state = parts.learner.place(read)
+        return _learn(parts, mine, state, int(read.iteration), watch, on_progress, wandb)
+
+
+@contextmanager
+def _own_run(run: RunFolder) -> Iterator[RunFolder]:
+    """The run itself in process 0; in the others a copy without checkpoints, removed afterwards."""
+    if devices.leads():
+        yield run
+        return
+    with devices.own_folder(run.path.parent) as scratch:
+        yield create_run(scratch, run.name, run.config, {})
 
 
 @dataclass(frozen=True)
@@ -144,6 +127,7 @@ class _Parts:
     config: Config
     env: WildRobotEnv
     schedule: Schedule
+    placement: devices.Placement
     learner: Learner
     judge: Judge | None
 
@@ -155,15 +139,22 @@ class _Parts:
         schedule = Schedule.of(config, batch)
         episode_steps = round(config.ppo.episode_length / config.env.control_period)
         wrapped = wrap_for_training(env, episode_steps)
-        learner = Learner(wrapped, config.ppo, batch, schedule.iterations)
+        placement = devices.Placement(config, env.backend, batch)
+        learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement)
         scored = config.checkpoints.rollouts > 0
         judge = Judge(env, learner.networks, config.checkpoints, config.seed) if scored else None
-        return cls(config, env, schedule, learner, judge)
+        return cls(config, env, schedule, placement, learner, judge)
+
+    @property
+    def fingerprint(self) -> str:
+        """The robot's."""
+        return self.env.robot.fingerprint
 
     def saver(self, run: RunFolder, saved: int | None) -> Saver:
         """Make what saves them into a run."""
-        fingerprint, steps = self.env.robot.fingerprint, self.schedule.steps_per_iteration
-        return Saver(run, self.config.checkpoints, steps, fingerprint, self.judge, saved)
+        settings, steps = self.config.checkpoints, self.schedule.steps_per_iteration
+        copied = self.placement.copied
+        return Saver(run, settings, steps, self.fingerprint, self.judge, copied, saved)
 
 
 @dataclass
@@ -181,6 +172,9 @@ class _Watch:
 
     def begin_to_compile(self) -> None:
         self.compiling = time.perf_counter()
+
+    def is_over(self) -> bool:
+        return time.perf_counter() >= self.deadline
 
 
 def _learn(
@@ -204,18 +198,21 @@ def _learn(
         stop_requests() as stop,
         parts.saver(run, saved) as saver,
     ):
-        while clock.iterations < schedule.iterations and time.perf_counter() < watch.deadline:
+        while clock.iterations < schedule.iterations:
+            late, asked = watch.is_over(), stop.signal_number is not None
+            late, asked, due = devices.agreed((late, asked, saver.due(clock.iterations)))
+            if due:
+                saver.save(state, clock.iterations)
+            if late or asked:
+                break
             begin = time.perf_counter()
             state, metrics, recording = iterate(state)
             last = _carry_over(last, {k: float(v) for k, v in jax.device_get(metrics).items()})
             clock.tick(time.perf_counter() - begin)
             recorder.watch(clock.env_steps, recording, last)
             log.write(clock.env_steps, {**last, "speed/env_steps_per_s": clock.speed})
-            saver.save_if_due(state, clock.iterations)
             if on_progress:
                 on_progress(schedule.progress(clock, last))
-            if stop.signal_number is not None:
-                break
         saver.save(state, clock.iterations)
     _raise_if_stopped(stop, run, clock)
     result = TrainingResult(
@@ -233,20 +230,6 @@ def _learn(
     )
     write_summary(run, result)
     return result
-
-
-def write_summary(run: RunFolder, result: TrainingResult) -> None:
-    """Write `summary.json` into the run folder.
-
-    Raises:
-        EnvironmentUnavailable: the disk refuses.
-    """
-    try:
-        write_atomically(run.summary_file, json.dumps(asdict(result), indent=2) + "\n")
-    except OSError as error:
-        raise EnvironmentUnavailable(
-            f"{run.summary_file}: cannot write: {error.strerror}"
-        ) from error
 
 
 def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:

@@ -1,0 +1,152 @@
+"""A training spread over devices and processes is the training on one, up to rounding."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+import pytest
+
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.training import devices
+from wildrobot_cli.training.checkpoints import find_checkpoint
+
+TINY_MJX = (
+    "env.engine=mjx",
+    "env.substeps=2",
+    "env.mjx.iterations=2",
+    "env.mjx.ls_iterations=2",
+    "ppo.mjx.num_envs=8",
+    "ppo.mjx.unroll_length=4",
+    "ppo.mjx.num_minibatches=2",
+    "ppo.mjx.policy_hidden=[8]",
+    "ppo.mjx.value_hidden=[8]",
+    "ppo.steps=96",
+    "checkpoints.rollouts=2",
+    "checkpoints.rollout_length=0.1",
+    "env.episode_length=0.4",
+    "eval.episodes=2",
+)
+"""Three iterations on the engine that is a JAX program."""
+TOLERANCE = 1e-3
+"""Largest difference in a parameter after 24 gradient steps: sums are ordered differently."""
+
+RUN = """
+import sys
+engine, tests = sys.argv.pop(1), sys.argv.pop(1)
+if engine == "puppet":
+    sys.path.insert(0, tests)
+    import wildrobot_cli.env.environment as environment
+    from puppet import PuppetEngine
+    def make(robot, config):
+        puppet = PuppetEngine(robot, config.control_period)
+        puppet.name = "mjx"
+        return puppet
+    environment.make_engine = make
+from wildrobot_cli.cli.app import main
+main()
+"""
+"""`wildrobot`, on MJX or on a stand-in for it that compiles in seconds."""
+
+
+class Machine:
+    """Runs `wildrobot train` in processes of their own, on CPU devices."""
+
+    def __init__(self, engine: str, folder, tests) -> None:
+        self.engine, self.folder, self._tests = engine, folder, tests
+
+    def start(self, name: str, *options: str, host_devices: int = 1, resume: bool = False):
+        sets = [part for text in TINY_MJX for part in ("--set", text)]
+        what = ["--resume", name] if resume else ["--runs", ".", "--run", name, *sets]
+        flags = f"--xla_force_host_platform_device_count={host_devices}"
+        return subprocess.Popen(
+            [sys.executable, "-c", RUN, self.engine, self._tests, "train", *what, *options],
+            cwd=self.folder,
+            env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def start_two(self, name: str, *options: str, resume: bool = False):
+        place = f"127.0.0.1:{free_port()}"
+        pairs = [("--distributed", f"{place},{index}/2") for index in range(2)]
+        return [self.start(name, *pair, *options, resume=resume) for pair in pairs]
+
+    def parameters(self, name: str) -> np.ndarray:
+        """Policy, value function and normaliser of a run's newest checkpoint, in one row."""
+        newest = find_checkpoint(self.folder / name / "checkpoints", "latest")
+        with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+            policy = checkpointer.restore((newest / "policy").absolute())
+            trainer = checkpointer.restore((newest / "trainer").absolute())
+        leaves = jax.tree.leaves((policy, trainer["value"]))
+        return np.concatenate([np.ravel(np.asarray(leaf, np.float64)) for leaf in leaves])
+
+
+def finish(process) -> str:
+    out, err = process.communicate(timeout=550)
+    assert process.returncode in (0, 1), err  # 1: so short a training falls over
+    return out
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+@pytest.fixture(scope="module", params=["puppet", pytest.param("mjx", marks=pytest.mark.slow)])
+def machine(request, tmp_path_factory, root):
+    """A machine on which the run `single` was trained on one device."""
+    made = Machine(request.param, tmp_path_factory.mktemp("devices"), str(root / "tests/env"))
+    finish(made.start("single"))
+    return made
+
+
+def difference(machine: Machine, name: str) -> float:
+    """Largest difference of a parameter from the run on one device."""
+    return float(np.abs(machine.parameters(name) - machine.parameters("single")).max())
+
+
+def test_two_devices_train_as_one(machine):
+    finish(machine.start("two", host_devices=2))
+    assert difference(machine, "two") < TOLERANCE
+    assert json.loads((machine.folder / "two" / "summary.json").read_text())["finished"]
+
+
+def test_two_processes_train_as_one_and_one_of_them_writes(machine):
+    outputs = [finish(process) for process in machine.start_two("both")]
+    assert "saved in both" in outputs[0]
+    assert outputs[1] == ""
+    assert difference(machine, "both") < TOLERANCE
+    lines = [json.loads(line) for line in (machine.folder / "both" / "metrics.jsonl").open()]
+    assert [line["env_steps"] for line in lines] == [32, 64, 96]
+
+
+def test_two_processes_resume_what_one_began(machine):
+    finish(machine.start("begun", "--max-minutes", "1e-9"))
+    for process in machine.start_two("begun", resume=True):
+        finish(process)
+    assert difference(machine, "begun") < TOLERANCE
+
+
+def test_another_seed_exceeds_the_tolerance(machine):
+    finish(machine.start("seed", "--seed", "1"))
+    assert difference(machine, "seed") > 10 * TOLERANCE
+
+
+@pytest.mark.parametrize("text", ["", "here", "host,0/2", "host:1,2/2", "host:1,0", "host:x,0/1"])
+def test_a_place_that_is_none_is_refused(text):
+    with pytest.raises(ConfigError, match="expected auto, or HOST:PORT,INDEX/COUNT"):
+        devices.connect(text)
+
+
+def test_alone_a_process_leads_and_agrees_with_itself(tmp_path):
+    assert devices.leads()
+    assert devices.agreed((True, False)) == (True, False)
+    with devices.own_folder(tmp_path) as folder:
+        assert folder == tmp_path
