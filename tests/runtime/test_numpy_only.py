@@ -51,6 +51,24 @@ def test_runtime_of_the_wheel_needs_numpy_and_onnxruntime_alone(site, bundle_fol
     assert done.stderr == ""
 
 
+def test_without_mujoco_a_simulated_robot_is_refused_with_what_to_install(site, bundle_folder):
+    code = (
+        ALONE.partition("import pkgutil")[0]
+        + """
+from pathlib import Path
+from wildrobot_cli.commands.run import RunRequest, run_bundle
+from wildrobot_cli.errors import EnvironmentUnavailable
+request = RunRequest(Path(bundle), (0, 0, 0), 1, None, False, None, None, None, None, 0, 0)
+try:
+    run_bundle(request, None)
+except EnvironmentUnavailable as error:
+    raise SystemExit("pip install wildrobot" not in str(error))
+"""
+    )
+    command = [sys.executable, "-I", "-S", "-c", code, str(site), str(bundle_folder)]
+    assert subprocess.run(command, capture_output=True, text=True, check=False).returncode == 0
+
+
 def test_a_damaged_bundle_is_exit_code_2_there(site, bundle_folder, tmp_path):
     (tmp_path / "b").mkdir()
     command = [sys.executable, "-I", "-S", "-c", ALONE, str(site), str(tmp_path / "b")]

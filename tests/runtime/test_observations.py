@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.runtime import observations, rotations
-from wildrobot_cli.runtime.observations import TERMS, Readings, observe, quantize
+from wildrobot_cli.runtime.observations import MEANINGS, TERMS, Readings, observe, quantize
 
 JOINTS = 11
 SIZES = {
@@ -51,6 +51,7 @@ def quaternions(count=1000) -> np.ndarray:
 
 def test_every_term_is_tested():
     assert set(SIZES) == set(TERMS)
+    assert set(MEANINGS) == set(TERMS)
     assert set(Readings._fields) == set(SIZES) - {"up_vector"} | {"up"}
 
 

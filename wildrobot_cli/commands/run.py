@@ -8,11 +8,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.session import Display, Outcome, run_session
 from wildrobot_cli.runtime.socket_robot import SocketRobot
@@ -92,6 +93,11 @@ class _Room:
 @contextmanager
 def _simulated(bundle: Bundle, request: RunRequest) -> Iterator[tuple[SocketRobot, _Room]]:
     """Start a simulated robot, and end it with the block."""
+    if find_spec("mujoco") is None:
+        raise EnvironmentUnavailable(
+            "a simulated robot needs MuJoCo and all of wildrobot: pip install wildrobot; "
+            "--bus runs a real robot without them"
+        )
     with tempfile.TemporaryDirectory(prefix="wildrobot-") as name:
         room = Path(name)
         _furnish(room, bundle, request)

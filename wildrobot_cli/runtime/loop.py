@@ -66,6 +66,7 @@ class Loop:
         finally:
             self._robot.stop()
             gc.enable()
+            gc.unfreeze()
 
     def _run(self, seconds: float, stay: bool) -> None:
         start = self._clock()

@@ -1,0 +1,88 @@
+"""The estimator sees what the environment sees, and copes with what a bus leaves out."""
+
+import numpy as np
+import pytest
+
+from wildrobot_cli.runtime.estimation import TURN
+from wildrobot_cli.runtime.estimator import Estimator, Sensors
+from wildrobot_cli.runtime.golden import read_golden
+
+LEVEL = np.array([1.0, 0.0, 0.0, 0.0])
+COMMAND = np.array([0.2, 0.0, 0.3])
+
+
+@pytest.fixture
+def description(bundle):
+    return bundle.description
+
+
+@pytest.fixture
+def places(description):
+    return {term.name: slice(term.start, term.stop) for term in description.observation}
+
+
+def sensors(description, angles, tick, read_at=None, orientation=LEVEL) -> Sensors:
+    count = len(description.joints.names)
+    read_at = np.full(count, tick) if read_at is None else read_at
+    return Sensors(np.zeros(3), orientation, angles, read_at, tick, np.zeros(count, int))
+
+
+def test_each_term_is_the_environments_along_a_rollout(bundle, description, places):
+    trace, estimator = read_golden(bundle), Estimator(description)
+    for k, command in enumerate(trace["command"]):
+        now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
+        now = now._replace(gyro=trace["gyro"][k])
+        if k == 0:
+            estimator.start(now, trace["phase"][0], trace["heading_target"][0])
+        observation = estimator.observe(now, command)
+        for name, place in places.items():
+            ours, theirs = observation[place], trace["observation"][k][place]
+            np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6, err_msg=f"{name}, {k}")
+        estimator.acted(trace["action"][k])
+
+
+def test_a_joint_read_every_second_period_keeps_its_speed_between(description, places):
+    estimator, home = Estimator(description), description.joints.home_position
+    estimator.start(sensors(description, home, 0))
+    speed, scale = 1.5, description.scales["joint_velocities"]
+    read_at, angles, speeds = np.zeros(11, int), home.copy(), []
+    for tick in range(1, 9):
+        if tick % 2 == 0:  # joint 3 turns all the time, and is read every second period
+            read_at[3], angles[3] = tick, home[3] + speed * 0.02 * tick
+        now = sensors(description, angles, tick, read_at=read_at.copy())
+        observation = estimator.observe(now, COMMAND)
+        estimator.acted(np.zeros(11, np.float32))
+        speeds.append(observation[places["joint_velocities"]][3] / scale)
+    np.testing.assert_allclose(speeds[1:], speed, rtol=1e-4)
+
+
+def test_clock_and_heading_go_on_through_a_lost_reading(description, places):
+    results = []
+    for lost in (False, True):
+        estimator, home = Estimator(description), description.joints.home_position
+        estimator.start(sensors(description, home, 0))
+        for tick in range(1, 4):
+            if tick == 2 and lost:
+                estimator.coast()
+                continue
+            observation = estimator.observe(sensors(description, home, tick), COMMAND)
+            estimator.acted(np.zeros(11, np.float32))
+        results.append(observation)
+    np.testing.assert_array_equal(*results)
+    cosine, sine = results[0][places["phase"]]
+    angle = TURN * description.gait_frequency * 2 * description.control_period
+    assert np.arctan2(sine, cosine) == pytest.approx(angle, abs=1e-5)
+    assert results[0][places["heading_error"]] == pytest.approx(0.3 * 2 * 0.02, abs=1e-5)
+
+
+def test_heading_is_held_from_where_the_robot_stands(description, places):
+    estimator, home = Estimator(description), description.joints.home_position
+    turned = np.array([np.cos(0.5), 0.0, 0.0, np.sin(0.5)])
+    estimator.start(sensors(description, home, 0, orientation=turned))
+    observation = estimator.observe(sensors(description, home, 1, orientation=turned), COMMAND)
+    assert observation[places["heading_error"]] == pytest.approx(0.0, abs=1e-6)
+
+
+def test_observation_before_the_start_is_a_mistake_of_the_program(description):
+    with pytest.raises(RuntimeError, match="before Estimator.start"):
+        Estimator(description).observe(sensors(description, np.zeros(11), 0), COMMAND)
