@@ -14,12 +14,13 @@ from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.context import StepContext, Task, read_context
 from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.env.randomization import draw_params
+from wildrobot_cli.env.reference import make_clock
 from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.runtime import observations
-from wildrobot_cli.runtime.clock import Clock, frequency_at
+from wildrobot_cli.runtime.clock import frequency_at
 from wildrobot_cli.runtime.estimation import (
     TURN,
     Memory,
@@ -84,7 +85,7 @@ class WildRobotEnv(Env):
         self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
         bind(observations.TERMS, config.observations, "env.observations", self.robot)
         self._scales = {name: term.scale for name, term in config.observations.items()}
-        self.clock = Clock((0.0,), (config.gait.frequency,))
+        self.clock = make_clock(self.robot, config)
 
     @property
     def dt(self) -> float:

@@ -30,8 +30,8 @@ class ImitationEnv(WildRobotEnv):
     """Walk as commanded, beside a library of reference motion.
 
     Most episodes start inside a clip, with its command and phase, and with the clip as history:
-    what compares styles could else tell policy from reference by the resets. The phase clock runs
-    as the clips do. `state.info` holds the style window's features, and whether style matters.
+    what compares styles could else tell policy from reference by the resets. `state.info` holds the
+    style window's features, and whether style matters.
     """
 
     def __init__(
@@ -41,7 +41,6 @@ class ImitationEnv(WildRobotEnv):
         assert config.reference is not None
         super().__init__(config, engine, robot)
         self.reference = Reference(self.robot, config.reference, config.control_period)
-        self.clock = self.reference.clock
         self._starts_in_clip = config.reference.resets
 
     def reset(self, rng: jax.Array) -> State:
@@ -93,8 +92,8 @@ class ImitationEnv(WildRobotEnv):
         return {**state.info, FEATURES: features, MOVING: moving}
 
 
-def make_env(config: EnvConfig) -> WildRobotEnv:
-    """Build the configured environment, with its reference motion where there is one.
+def training_env(config: EnvConfig) -> WildRobotEnv:
+    """Build the environment to train in: with its reference motion, where there is one.
 
     Raises:
         ConfigError: a term, its parameters, the robot or the library do not fit.

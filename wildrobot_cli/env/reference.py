@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wildrobot_cli.config.schema import ReferenceConfig
+from wildrobot_cli.config.schema import EnvConfig, ReferenceConfig
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.features import Style
-from wildrobot_cli.motion.library import Frames, Library, load_library
+from wildrobot_cli.motion.library import Frames, load_clips, load_library, motion_dir
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.clock import Clock
 
@@ -44,8 +44,7 @@ class Reference:
         Raises:
             ConfigError: there is none, it does not fit the robot, or has another frame rate.
         """
-        folder = None if config.library == "packaged" else Path(config.library)
-        self.library = load_library(robot, folder)
+        self.library = load_library(robot, _folder(config))
         self.window = config.window
         self.style = Style.of(robot)
         if abs(self.library.fps * control_period - 1.0) > 1e-6:
@@ -53,7 +52,6 @@ class Reference:
                 f"env.reference.library: {self.library.fps:g} frames a second; expected "
                 f"{1 / control_period:g}, one for each env.control_period"
             )
-        self.clock = make_clock(self.library)
         self._sampler = self.library.sampler(config.window)
 
     def draw(self, key: jax.Array) -> Start:
@@ -84,15 +82,23 @@ class Reference:
         return features, np.diff(np.asarray(sampler.cumulative, float), prepend=0.0)
 
 
-def make_clock(library: Library) -> Clock:
-    """Return the gait frequency of each speed that loops are labelled with: the median of them."""
-    loops = [clip for clip in library.clips if clip.loop and clip.frequency > 0]
-    straight = [clip for clip in loops if not clip.command[:, 1:].any()]
-    if not straight:
-        raise ConfigError("env.reference.library: no clip that walks straight in a loop")
+def make_clock(robot: Robot, config: EnvConfig) -> Clock:
+    """Return the phase clock: constant, or as the reference walks at each speed.
+
+    Raises:
+        ConfigError: no clip of the reference walks straight in a loop.
+    """
+    if config.reference is None:
+        return Clock((0.0,), (config.gait.frequency,))
     found: dict[float, list[float]] = {}
-    for clip in straight:
-        speed = round(float(np.linalg.norm(clip.command[0, :2])), 3)
-        found.setdefault(speed, []).append(clip.frequency)
+    for clip in load_clips(robot, _folder(config.reference)):
+        if clip.loop and clip.frequency > 0 and not clip.command[:, 1:].any():
+            found.setdefault(round(float(clip.command[0, 0]), 3), []).append(clip.frequency)
+    if not found:
+        raise ConfigError("env.reference.library: no clip that walks straight in a loop")
     speeds = tuple(sorted(found))
     return Clock(speeds, tuple(float(np.median(found[speed])) for speed in speeds))
+
+
+def _folder(config: ReferenceConfig) -> Path:
+    return motion_dir() if config.library == "packaged" else Path(config.library)

@@ -48,7 +48,7 @@ def judge(env: WildRobotEnv, asked: Rows, readout: Rows) -> Trajectory:
     return Trajectory(
         dt=env.dt,
         weight=env.robot.weight,
-        gait_period=1.0 / env.config.gait.frequency,
+        gait_period=env.clock.longest_period,
         command=asked["command"],
         alive=alive,
         fell=~alive[-1],

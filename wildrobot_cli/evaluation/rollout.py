@@ -46,7 +46,7 @@ def rollout(
     return Trajectory(
         dt=env.dt,
         weight=env.robot.weight,
-        gait_period=1.0 / env.config.gait.frequency,
+        gait_period=env.clock.longest_period,
         alive=alive,
         fell=~alive[-1],
         **record,

@@ -21,12 +21,16 @@ from flax import struct
 
 from wildrobot_cli.config.schema import BatchConfig, PPOConfig
 from wildrobot_cli.env.flight import Flight
+from wildrobot_cli.training import amp as amp_module
 from wildrobot_cli.training import devices
+from wildrobot_cli.training.amp import Amp, AmpState
 from wildrobot_cli.training.devices import Placement
 from wildrobot_cli.training.networks import make_networks
 
 Metrics = dict[str, jax.Array]
 _EXTRA_FIELDS = ("truncation", "steps", "flight")
+_AMP_KEY = 2**30
+"""Folded into a key; small numbers are what `jax.random.split` folds in for PPO."""
 
 
 @struct.dataclass
@@ -45,6 +49,8 @@ class TrainingState:
     """Source of all later randomness."""
     iteration: jax.Array
     """Iterations done. Shape (), int32."""
+    amp: AmpState | None = None
+    """The discriminator, where style is learned."""
 
 
 @struct.dataclass
@@ -69,10 +75,12 @@ class Learner:
         batch: BatchConfig,
         iterations: int,
         placement: Placement | None = None,
+        amp: Amp | None = None,
     ) -> None:
         """Prepare to train `env` (already wrapped) for `iterations` iterations.
 
-        `placement` says over which devices to spread it; None is a single one.
+        `placement` says over which devices to spread it; None is a single one. With `amp`, the
+        environment must show the features of style; see `env.imitation`.
         """
         self.env = env
         self._ppo = ppo
@@ -93,6 +101,8 @@ class Learner:
             ),
             has_aux=True,
         )
+        self._amp = amp
+        self._extra_fields = (*_EXTRA_FIELDS, *(amp_module.EXTRA_FIELDS if amp else ()))
         self._placement = placement
         self._places: Any = None
         self.init, self.iterate = self._jitted()
@@ -153,6 +163,7 @@ class Learner:
             env=env_state,
             key=jax.random.split(epoch_key, 1)[0],
             iteration=jnp.zeros((), jnp.int32),
+            amp=self._amp.init(jax.random.fold_in(rng, _AMP_KEY)) if self._amp else None,
         )
         return _strongly_typed(state)
 
@@ -160,8 +171,10 @@ class Learner:
         """Collect one unroll of every environment, and learn from it."""
         key_sgd, key_unroll, key = jax.random.split(state.key, 3)
         env_state, data = self._collect(state, jax.random.split(key_unroll)[0])
+        data, style_metrics = self._with_style(state, data)
         normalizer = running_statistics.update(state.normalizer, data.observation)
         optimizer, params, metrics = self._learn(state, normalizer, data, key_sgd)
+        amp, amp_metrics = self._learn_style(state, data, key_sgd)
         after = TrainingState(
             params=params,
             normalizer=normalizer,
@@ -169,19 +182,37 @@ class Learner:
             env=env_state,
             key=key,
             iteration=state.iteration + 1,
+            amp=amp,
         )
         flight = data.extras["state_extras"]["flight"]
         recording = Recording(flight, data.reward, data.discount == 0)
         metrics |= _rollout_metrics(env_state, data) | _health(params, normalizer)
+        metrics |= style_metrics | amp_metrics
         return _strongly_typed(after), metrics, recording
 
     def _collect(self, state: TrainingState, key: jax.Array) -> tuple[State, types.Transition]:
         """Act in every environment. Data has the shape (num_envs, unroll_length, ...)."""
         policy = self._make_policy((state.normalizer, state.params.policy, state.params.value))
         env_state, data = acting.generate_unroll(
-            self.env, state.env, policy, key, self._batch.unroll_length, _EXTRA_FIELDS
+            self.env, state.env, policy, key, self._batch.unroll_length, self._extra_fields
         )
         return env_state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), data)
+
+    def _with_style(
+        self, state: TrainingState, data: types.Transition
+    ) -> tuple[types.Transition, Metrics]:
+        """Mix style into the reward, by the discriminator as it was before this iteration."""
+        if self._amp is None or state.amp is None:
+            return data, {}
+        return self._amp.reward(state.amp, data)
+
+    def _learn_style(
+        self, state: TrainingState, data: types.Transition, key: jax.Array
+    ) -> tuple[AmpState | None, Metrics]:
+        """Teach the discriminator what the policy looks like now."""
+        if self._amp is None or state.amp is None:
+            return None, {}
+        return self._amp.update(state.amp, data, jax.random.fold_in(key, _AMP_KEY))
 
     def _learn(
         self, state: TrainingState, normalizer: Any, data: types.Transition, key: jax.Array

@@ -105,13 +105,14 @@ class Saver:
 
 def trainer_tree(state: TrainingState) -> dict[str, Any]:
     """What a checkpoint holds beside the policy."""
-    return {
+    tree = {
         "value": state.params.value,
         "optimizer": state.optimizer,
         "env": state.env,
         "key": state.key,
         "iteration": state.iteration,
     }
+    return tree if state.amp is None else tree | {"amp": state.amp}
 
 
 def restore_newest(
@@ -161,4 +162,5 @@ def restore_state(checkpoint: Path, learner: Learner, robot_fingerprint: str) ->
         env=rest["env"],
         key=rest["key"],
         iteration=rest["iteration"],
+        amp=rest.get("amp"),
     )

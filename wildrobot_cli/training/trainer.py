@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jax
 
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.env.imitation import ImitationEnv, training_env
 from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.training import checkpoints, devices
+from wildrobot_cli.training.amp import Amp, Demonstrations
 from wildrobot_cli.training.faults import FlightRecorder
 from wildrobot_cli.training.judge import Judge
 from wildrobot_cli.training.learner import Learner, TrainingState
@@ -134,15 +137,17 @@ class _Parts:
     @classmethod
     def of(cls, config: Config) -> "_Parts":
         """Build them; nothing is written."""
-        env = WildRobotEnv(config.env)
+        env = training_env(config.env)
         batch = batch_config(config, env.backend)
         schedule = Schedule.of(config, batch)
         episode_steps = round(config.ppo.episode_length / config.env.control_period)
         wrapped = wrap_for_training(env, episode_steps)
         placement = devices.Placement(config, env.backend, batch)
-        learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement)
+        amp = _amp(config, env)
+        learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement, amp)
         scored = config.checkpoints.rollouts > 0
-        judge = Judge(env, learner.networks, config.checkpoints, config.seed) if scored else None
+        stage = WildRobotEnv(config.env)
+        judge = Judge(stage, learner.networks, config.checkpoints, config.seed) if scored else None
         return cls(config, env, schedule, placement, learner, judge)
 
     @property
@@ -224,7 +229,7 @@ def _learn(
         env_steps_per_s=clock.mean_speed,
         engine=parts.env.backend,
         device=_device(),
-        params_sha256=checkpoints.params_sha256((state.params, state.normalizer)),
+        params_sha256=checkpoints.params_sha256(_learned(state)),
         reproducible=_reproducible(),
         finished=clock.iterations == schedule.iterations,
     )
@@ -240,6 +245,24 @@ def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:
             f"  wildrobot train --resume {run.path}",
             stop.signal_number,
         )
+
+
+def _amp(config: Config, env: WildRobotEnv) -> Amp | None:
+    """The discriminator, where the configuration asks for one."""
+    if config.amp is None:
+        return None
+    assert isinstance(env, ImitationEnv)
+    shape = config.amp.mujoco if env.backend == "mujoco" else config.amp.mjx
+    features, probability = env.reference.demonstrations()
+    held_out, _ = env.reference.demonstrations(held_out=True)
+    names = env.reference.style.names
+    return Amp(config.amp, shape, Demonstrations(features, probability, held_out, names))
+
+
+def _learned(state: TrainingState) -> tuple[Any, ...]:
+    """Policy, value and normaliser; and the discriminator, where there is one."""
+    known = (state.params, state.normalizer)
+    return known if state.amp is None else (*known, state.amp.params, state.amp.normalizer)
 
 
 def _device() -> str:
