@@ -1,0 +1,148 @@
+"""Episodes start inside clips as if they had always been there; style is read from what happens."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from wildrobot_cli import EnvConfig, WildRobotEnv
+from wildrobot_cli.env.imitation import ImitationEnv, training_env
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.runtime.clock import Clock, frequency_at
+
+ENVS, STEPS = 64, 12
+
+
+@pytest.fixture(scope="module")
+def config():
+    return EnvConfig.from_file("ppo_amp.yaml", ("env.engine=mujoco",))
+
+
+@pytest.fixture(scope="module")
+def env(config):
+    return training_env(config)
+
+
+@pytest.fixture(scope="module")
+def start(env):
+    return jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(0), ENVS))
+
+
+@pytest.fixture(scope="module")
+def played(env, start):
+    """States from the start on, with actions that sway. Leaves (STEPS + 1, ENVS, ...)."""
+    step = jax.jit(jax.vmap(env.step))
+    states = [start]
+    for _ in range(STEPS):
+        states.append(step(states[-1], 0.9 * states[-1].pipeline_state.action))
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *states)
+
+
+@pytest.fixture(scope="module")
+def in_clip(env, start):
+    """Which episodes start inside a clip. Shape (ENVS,)."""
+    frames = np.asarray(env.reference.library.frames.qpos)[:, 7:]
+    poses = np.asarray(start.pipeline_state.physics.qpos)[:, 7:]
+    gap = np.abs(frames[None] - poses[:, None]).max(axis=-1)
+    return gap.min(axis=1) < 1e-5, gap.argmin(axis=1)
+
+
+def test_most_episodes_start_inside_a_clip(in_clip, config):
+    share = in_clip[0].mean()
+    assert abs(share - config.reference.resets) < 0.2
+    assert 0 < share < 1
+
+
+def test_command_and_phase_are_the_clips(env, start, in_clip):
+    inside, rows = in_clip
+    frames = jax.tree.map(lambda leaf: np.asarray(leaf)[rows][inside], env.reference.library.frames)
+    episode = jax.tree.map(lambda leaf: np.asarray(leaf)[inside], start.pipeline_state)
+    np.testing.assert_allclose(episode.command, frames.command, atol=1e-6)
+    np.testing.assert_allclose(episode.schedule[:, 0], frames.command, atol=1e-6)
+    apart = (episode.phase - frames.phase + np.pi) % (2 * np.pi) - np.pi
+    np.testing.assert_allclose(apart, 0.0, atol=1e-5)
+    np.testing.assert_allclose(episode.physics.qvel, frames.qvel, atol=1e-5)
+
+
+def test_labels_are_the_speeds_that_the_clips_walk_at(env):
+    """A clip whose label lies teaches to disobey."""
+    for clip in env.reference.library.clips:
+        if clip.loop and clip.frequency > 0:
+            way = clip.root_position[-1, :2] - clip.root_position[0, :2]
+            speed, label = np.linalg.norm(way) / clip.seconds, clip.command[:, :2].mean(axis=0)
+            assert speed == pytest.approx(np.linalg.norm(label), rel=0.05)
+
+
+def test_history_at_the_start_is_the_references(env, start, in_clip):
+    """Else a discriminator would learn to detect resets."""
+    demonstrations, _ = env.reference.demonstrations()
+    shown = np.asarray(start.info["style"])[in_clip[0]]
+    gap = np.abs(shown[:, None] - demonstrations[None]).max(axis=-1).min(axis=1)
+    assert gap.max() < 1e-4
+
+
+def test_style_is_that_of_the_last_frames(env, played):
+    qpos = np.asarray(played.pipeline_state.physics.qpos, float).swapaxes(0, 1)
+    window = env.reference.window
+    first = np.arange(STEPS + 1 - window + 1)
+    expected = np.stack([env.reference.style.windows(q, first, window) for q in qpos])
+    shown = np.asarray(played.info["style"])[window - 1 :].swapaxes(0, 1)
+    np.testing.assert_allclose(shown, expected, atol=1e-4)
+
+
+def test_demonstrations_are_drawn_at_all_speeds_alike(env):
+    sampler = env.reference.library.sampler(env.reference.window)
+    _, probability = env.reference.demonstrations()
+    middle = np.asarray(sampler.starts) + env.reference.window // 2
+    speed = np.round(np.asarray(env.reference.library.frames.command)[middle, 0] / 0.05)
+    shares = [probability[speed == s].sum() for s in np.unique(speed)]
+    np.testing.assert_allclose(shares, 1 / len(shares), rtol=1e-3)
+
+
+def test_held_out_clips_are_kept_from_training(env):
+    library = env.reference.library
+    held_out = {clip.name for clip in library.clips if clip.held_out}
+    assert held_out
+    seen, _ = env.reference.demonstrations()
+    kept, _ = env.reference.demonstrations(held_out=True)
+    assert len(kept) > 50
+    assert np.abs(seen[:, None, -20:] - kept[None, ::40, -20:]).max(axis=-1).min() > 0
+
+
+def test_clock_runs_as_the_clips_do(env):
+    for clip in env.reference.library.clips:
+        if clip.name == "walk_020":
+            command = jnp.asarray(clip.command[0])
+            assert float(frequency_at(env.clock, command, jnp)) == pytest.approx(clip.frequency)
+            return
+    raise AssertionError("no clip to compare with")
+
+
+def test_clock_is_interpolated_and_stands_still_for_standing():
+    clock = Clock((0.1, 0.3), (1.0, 2.0))
+    ask = {0.2: 1.5, 0.05: 1.0, 0.5: 2.0, 0.0: 0.0}
+    for speed, expected in ask.items():
+        command = np.array([speed, 0.0, 0.0])
+        assert frequency_at(clock, command, np) == pytest.approx(expected)
+    assert frequency_at(clock, np.array([0.0, 0.0, 0.3]), np) == pytest.approx(1.0)
+
+
+def test_evaluation_stands_at_the_start_and_follows_the_same_clock(config, env):
+    stage = WildRobotEnv(config)
+    assert not isinstance(stage, ImitationEnv)
+    assert stage.clock == env.clock
+    state = jax.jit(stage.reset)(jax.random.PRNGKey(0))
+    assert float(state.pipeline_state.physics.qpos[2]) == pytest.approx(stage.robot.home_qpos[2])
+
+
+def test_library_at_another_rate_is_refused(config):
+    other = config.model_copy(update={"control_period": 0.01})
+    with pytest.raises(ConfigError, match="50 frames a second; expected 100"):
+        ImitationEnv(other)
+
+
+def test_style_without_reference_is_refused():
+    from wildrobot_cli import Config
+
+    with pytest.raises(ConfigError, match="needs reference motion"):
+        Config.from_file("ppo_amp.yaml", ("env.reference=null",))
