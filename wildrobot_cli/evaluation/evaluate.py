@@ -9,6 +9,7 @@ from wildrobot_cli.config.schema import Config, EnvConfig
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
+from wildrobot_cli.evaluation.naturalness import naturalness
 from wildrobot_cli.evaluation.rollout import rollout
 from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.robot import Robot
@@ -92,6 +93,9 @@ def evaluate(
     }
     limits = servo_limits(env.robot)
     metrics = {name: scenario_metrics(t, limits) for name, t in trajectories.items()}
+    if config.env.reference is not None:
+        for name, trajectory in trajectories.items():
+            metrics[name]["naturalness"] = naturalness(trajectory, env.robot, config.env)
     return Evaluation(
         run.name, policy.env_steps, metrics, trajectories, config.eval.min_success_rate
     )

@@ -70,6 +70,8 @@ def record_step(env: WildRobotEnv, episode: Any) -> dict[str, jax.Array]:
     context, physics = env.context(episode), episode.physics
     return {
         "position": physics.qpos[env.robot.root_qpos][:3],
+        "orientation": physics.qpos[env.robot.root_qpos][3:],
+        "phase": episode.phase,
         "heading": context.heading,
         "velocity": context.velocity,
         "yaw_rate": context.angular_velocity[2],

@@ -126,6 +126,8 @@ def _from_sensors(
 
 _UNKNOWN: dict[str, tuple[int, ...]] = {
     "position": (3,),
+    "orientation": (4,),
+    "phase": (),
     "velocity": (2,),
     "foot_force": (2,),
     "foot_position": (2, 3),

@@ -13,10 +13,12 @@ Ints = NDArray[np.intp]
 
 _TRAILING: dict[str, tuple[int | str, ...]] = {
     "position": (3,),
+    "orientation": (4,),
     "heading": (),
     "velocity": (2,),
     "yaw_rate": (),
     "command": (3,),
+    "phase": (),
     "joint_pos": ("n",),
     "joint_vel": ("n",),
     "torque": ("n",),
@@ -48,6 +50,8 @@ class Trajectory:
     """Duration of a gait cycle (two steps) [s]; None where the policy has no clock."""
     position: Floats
     """Root position, world frame. Shape (T, N, 3) [m]."""
+    orientation: Floats
+    """Root quaternion w x y z, root to world. Shape (T, N, 4)."""
     heading: Floats
     """Root yaw, wrapped or not. Shape (T, N) [rad]."""
     velocity: Floats
@@ -56,6 +60,8 @@ class Trajectory:
     """Root yaw rate. Shape (T, N) [rad/s]."""
     command: Floats
     """Forward, leftward and turning command. Shape (T, N, 3) [m/s, m/s, rad/s]."""
+    phase: Floats
+    """Phase of the left foot by the policy's clock, 0 at lift-off. Shape (T, N) [rad]."""
     joint_pos: Floats
     """Joint angles. Shape (T, N, n) [rad]."""
     joint_vel: Floats
