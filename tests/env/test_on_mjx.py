@@ -82,6 +82,6 @@ def test_learner_learns_on_brax_own_wrappers():
     learner = Learner(env, config.ppo, config.ppo.mjx, iterations=1)
     before = learner.init(jax.random.PRNGKey(0))
     weights = jax.tree.map(np.asarray, before.params)
-    after, metrics = learner.iterate(before)
+    after, metrics, _ = learner.iterate(before)
     assert largest_difference(weights, jax.tree.map(np.asarray, after.params)) > 1e-4
     assert all(np.isfinite(value) for name, value in metrics.items() if name.startswith("loss/"))

@@ -50,7 +50,8 @@ def kill_at_random(run: RunFolder, start: list[str], dice: random.Random) -> boo
 
 def killed_run(folder: Path, overrides: tuple[str, ...], kills: int, steps: int) -> tuple[str, int]:
     """Kill a run so many times, let it end; return its hash and the kills that hit a write."""
-    wanted = (*overrides, f"ppo.steps={steps}", "checkpoints.every_iterations=1")
+    often = ("checkpoints.every_iterations=1", "checkpoints.rollouts=0")
+    wanted = (*overrides, *often, f"ppo.steps={steps}")
     reference = train(Config.from_file("ppo.yaml", wanted), folder, "reference")
     run, dice = RunFolder(folder / "killed"), random.Random(0)
     sets = [part for text in wanted for part in ("--set", text)]

@@ -121,7 +121,7 @@ def test_two_devices_train_as_one(machine):
 def test_two_processes_train_as_one_and_one_of_them_writes(machine):
     outputs = [finish(process) for process in machine.start_two("both")]
     assert "saved in both" in outputs[0]
-    assert outputs[1] == ""
+    assert "saved in" not in outputs[1]
     assert difference(machine, "both") < TOLERANCE
     lines = [json.loads(line) for line in (machine.folder / "both" / "metrics.jsonl").open()]
     assert [line["env_steps"] for line in lines] == [32, 64, 96]

@@ -27,7 +27,7 @@ def holder(run):
     """Another process that holds the run."""
     command = [sys.executable, "-c", HOLD, str(run.path)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "held\n"
+    assert "held\n" in iter(process.stdout.readline, "")
     yield process
     process.kill()
     process.communicate()

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from brax.training.types import UInt64
 
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
 
@@ -250,7 +251,7 @@ def _write_trees(folder: Path, trees: Mapping[str, Any]) -> dict[str, str]:
     try:
         with _checkpointer() as checkpointer:
             for name, tree in trees.items():
-                checkpointer.save((folder / name).absolute(), tree)
+                checkpointer.save((folder / name).absolute(), _plain(tree))
     except OSError:
         raise
     except Exception as error:  # tensorstore's: a page of text with the system's code at its end
@@ -259,6 +260,17 @@ def _write_trees(folder: Path, trees: Mapping[str, Any]) -> dict[str, str]:
             raise OSError(errno.EIO, " ".join(str(error).split())[:200]) from error
         raise OSError(int(code[1]), os.strerror(int(code[1]))) from error
     return {str(path.relative_to(folder)): _sha256(path) for path in _files(folder)}
+
+
+def _plain(tree: Any) -> Any:
+    """NumPy's arrays alone. Brax's 64-bit counter, built anew, makes its halves JAX's again."""
+
+    def one(node: Any) -> Any:
+        if isinstance(node, UInt64):
+            return {"hi": np.asarray(node.hi), "lo": np.asarray(node.lo)}
+        return np.asarray(node)
+
+    return jax.tree.map(one, tree, is_leaf=lambda node: isinstance(node, UInt64))
 
 
 def _flush(folder: Path) -> None:
