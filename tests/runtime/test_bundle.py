@@ -137,6 +137,16 @@ def test_a_description_that_does_not_fit_is_refused_by_key(folder, change, messa
     assert message in refused(folder)
 
 
+def test_a_bundle_outlives_changes_of_what_is_not_the_environment(folder, prepared):
+    from wildrobot_cli.simulated.configuration import simulation_config
+
+    text = (folder / "config.yaml").read_text()
+    ours = text[text.index("env:") : text.index("ppo:")]
+    (folder / "config.yaml").write_text(ours + "of_another_version: 1\n")
+    sign(folder)
+    assert simulation_config(open_bundle(folder)) == prepared.job.config.env
+
+
 # --- the robot
 
 
