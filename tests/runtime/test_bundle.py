@@ -123,6 +123,8 @@ def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
             lambda d: d["observation"][1].update(slice=[3, 7]),
             "[1].slice: expected [3, 6]",
         ),
+        (lambda d: d["clock"].update(speeds=[]), "clock.frequencies: expected a list of 0"),
+        (lambda d: d["clock"].update(frequencies=[0]), "clock.frequencies: expected numbers above"),
         (lambda d: d["safety"].pop("tilt_limit"), "safety.tilt_limit: missing"),
         (lambda d: d["commands"].update(lowest=[9, 0, 0]), "nothing above highest"),
         (lambda d: d["model"].update(file="../x.onnx"), "model.file: expected a plain file name"),

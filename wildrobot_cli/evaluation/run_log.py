@@ -109,7 +109,7 @@ def _from_sensors(
     trajectory = Trajectory(
         dt=period,
         weight=1.0,
-        gait_period=1.0 / description.gait_frequency,
+        gait_period=description.clock.longest_period,
         heading=heading[:, None],
         yaw_rate=_filled(rows["gyro"])[:, None, 2],
         command=rows["command"][:, None],
