@@ -8,10 +8,12 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
+from wildrobot_cli.config.loader import dump
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.supervisor import Event, Mode, Order
 from wildrobot_cli.simulated.closed_loop import Runtime
+from wildrobot_cli.simulated.configuration import simulation_config
 from wildrobot_cli.simulated.robot import SimulatedRobot
 
 
@@ -32,7 +34,7 @@ def logs(bundle, tmp_path_factory):
     log.save(bundle.description.document)
     truth = {name: np.stack([state[name] for state in states]) for name in states[0]}
     np.savez(folder / "truth.npz", **truth)
-    (folder / "config.yaml").write_bytes(bundle.files["config.yaml"])
+    (folder / "env.yaml").write_text(dump(simulation_config(bundle)))
     return folder
 
 

@@ -43,7 +43,7 @@ def test_a_simulated_robot_is_led_home_runs_the_policy_and_leaves_a_log(walker):
     assert "walking: in the home pose" in out
     assert "wildrobot eval log" in out
     files = {path.name for path in (walker / "log").iterdir()}
-    assert files == {"log.npz", "events.jsonl", "truth.npz", "config.yaml"}
+    assert files == {"log.npz", "events.jsonl", "truth.npz", "env.yaml"}
     events = [json.loads(line) for line in (walker / "log/events.jsonl").read_text().splitlines()]
     assert [events[0]["cause"], events[-1]["cause"]] == ["walking", "stopped"]
     with np.load(walker / "log/log.npz", allow_pickle=False) as log:

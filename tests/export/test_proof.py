@@ -92,7 +92,7 @@ def test_a_wrong_number_in_the_model_is_caught(prepared, constant, change, gate)
 @pytest.mark.parametrize(
     "change",
     [
-        lambda d: d.update(gait_frequency=d["gait_frequency"] * 1.001),
+        lambda d: d["clock"].update(frequencies=[1.601]),
         lambda d: d.update(heading_joint=None),
         lambda d: d["observation"][6].update(scale=0.11),
         lambda d: d["joints"]["home_position"].__setitem__(1, -0.2),

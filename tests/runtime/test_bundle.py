@@ -123,6 +123,8 @@ def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
             lambda d: d["observation"][1].update(slice=[3, 7]),
             "[1].slice: expected [3, 6]",
         ),
+        (lambda d: d["clock"].update(speeds=[]), "clock.frequencies: expected a list of 0"),
+        (lambda d: d["clock"].update(frequencies=[0]), "clock.frequencies: expected numbers above"),
         (lambda d: d["safety"].pop("tilt_limit"), "safety.tilt_limit: missing"),
         (lambda d: d["commands"].update(lowest=[9, 0, 0]), "nothing above highest"),
         (lambda d: d["model"].update(file="../x.onnx"), "model.file: expected a plain file name"),
@@ -135,6 +137,16 @@ def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
 def test_a_description_that_does_not_fit_is_refused_by_key(folder, change, message):
     rewrite(folder, change)
     assert message in refused(folder)
+
+
+def test_a_bundle_outlives_changes_of_what_is_not_the_environment(folder, prepared):
+    from wildrobot_cli.simulated.configuration import simulation_config
+
+    text = (folder / "config.yaml").read_text()
+    ours = text[text.index("env:") : text.index("ppo:")]
+    (folder / "config.yaml").write_text(ours + "of_another_version: 1\n")
+    sign(folder)
+    assert simulation_config(open_bundle(folder)) == prepared.job.config.env
 
 
 # --- the robot

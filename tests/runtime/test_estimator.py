@@ -1,9 +1,14 @@
 """The estimator sees what the environment sees, and copes with what a bus leaves out."""
 
+import dataclasses
+
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wildrobot_cli.runtime.estimation import TURN
+from wildrobot_cli.runtime.clock import Clock, frequency_at
+from wildrobot_cli.runtime.estimation import TURN, advance_phase
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.golden import read_golden
 
@@ -70,9 +75,26 @@ def test_clock_and_heading_go_on_through_a_lost_reading(description, places):
         results.append(observation)
     np.testing.assert_array_equal(*results)
     cosine, sine = results[0][places["phase"]]
-    angle = TURN * description.gait_frequency * 2 * description.control_period
+    angle = TURN * description.clock.frequencies[0] * 2 * description.control_period
     assert np.arctan2(sine, cosine) == pytest.approx(angle, abs=1e-5)
     assert results[0][places["heading_error"]] == pytest.approx(0.3 * 2 * 0.02, abs=1e-5)
+
+
+def test_clock_runs_with_the_command_as_in_training(description):
+    clock = Clock((0.1, 0.3, 0.5), (0.8, 1.1, 1.25))
+    walking = Estimator(dataclasses.replace(description, clock=clock))
+    home = description.joints.home_position
+    walking.start(sensors(description, home, 0))
+    phase = jnp.zeros(())
+    step = jax.jit(lambda p, c: advance_phase(p, frequency_at(clock, c, jnp), 0.02))
+    for tick in range(1, 400):
+        command = np.array([0.1 + 0.001 * tick, 0.0, 0.0], np.float32)
+        if tick > 380:
+            command = np.zeros(3, np.float32)
+        walking.observe(sensors(description, home, tick), command)
+        walking.acted(np.zeros(11, np.float32))
+        phase = step(phase, command)
+        assert walking._memory.phase == pytest.approx(float(phase), abs=5e-6)
 
 
 def test_heading_is_held_from_where_the_robot_stands(description, places):

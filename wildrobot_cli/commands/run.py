@@ -18,7 +18,6 @@ from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.session import Display, Outcome, run_session
 from wildrobot_cli.runtime.socket_robot import SocketRobot
 
-CONFIG = "config.yaml"
 PATIENCE = 30.0
 """How long the simulated robot may take to start [s]."""
 FAREWELL = 10.0
@@ -115,30 +114,32 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
     """Write what the simulated robot reads when it starts."""
     from wildrobot_cli.config.deploy import load_deploy
     from wildrobot_cli.config.loader import dump
-    from wildrobot_cli.config.schema import Config
     from wildrobot_cli.robot import load_robot
-    from wildrobot_cli.simulated.server import FAULTS, Faults
+    from wildrobot_cli.simulated.configuration import simulation_config
+    from wildrobot_cli.simulated.server import ENV, FAULTS, Faults
 
-    (room / CONFIG).write_bytes(bundle.files[CONFIG])
-    changes = (f"env.robot={request.robot}",) if request.robot else ()
-    config = Config.from_file(room / CONFIG, changes)
-    load_robot(config.env.robot)  # says here what is wrong with it, not in the other process
-    (room / CONFIG).write_text(dump(config), encoding="utf-8")
-    noise = config.env.sensors
+    env = simulation_config(bundle)
+    if request.robot is not None:
+        file = Path(request.robot)
+        place = str(file.absolute()) if file.is_file() else request.robot
+        env = env.model_copy(update={"robot": place})
+    load_robot(env.robot)  # says here what is wrong with it, not in the other process
+    (room / ENV).write_text(dump(env), encoding="utf-8")
+    noise = env.sensors
     faults = Faults(
         latency=request.latency,
         drop=request.drop,
         gyro_noise=noise.gyro_noise,
         tilt_noise=noise.tilt_noise,
         control_period=load_deploy().control_period,
-        seed=config.seed,
+        seed=0,
     )
     (room / FAULTS).write_text(faults.as_json(), encoding="utf-8")
 
 
 def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
     """Send the simulated robot away, and keep what it knows of the truth with the log."""
-    from wildrobot_cli.simulated.server import TRUTH
+    from wildrobot_cli.simulated.server import ENV, TRUTH
 
     robot.close()
     try:
@@ -146,5 +147,5 @@ def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
     except subprocess.TimeoutExpired:
         return
     if (room.path / TRUTH).is_file() and log.is_dir():
-        shutil.copy(room.path / TRUTH, log / TRUTH)
-        (log / CONFIG).write_bytes((room.path / CONFIG).read_bytes())
+        for name in (TRUTH, ENV):
+            shutil.copy(room.path / name, log / name)

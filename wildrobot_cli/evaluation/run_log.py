@@ -18,7 +18,7 @@ from wildrobot_cli.runtime.description import Description, parse
 from wildrobot_cli.runtime.estimation import root_heading
 from wildrobot_cli.runtime.log import EVENTS, MODES, ROWS
 from wildrobot_cli.runtime.supervisor import Mode
-from wildrobot_cli.simulated.server import CONFIG, TRUTH
+from wildrobot_cli.simulated.server import ENV, TRUTH
 
 SCENARIO = "log"
 SENSED = (
@@ -71,11 +71,12 @@ def evaluate_log(folder: Path) -> Evaluation:
 
 def _from_truth(folder: Path, rows: dict[str, np.ndarray]) -> tuple[dict[str, Any], Trajectory]:
     """Every figure, from the simulation's own states."""
-    from wildrobot_cli.config.schema import Config
+    from wildrobot_cli.config.loader import load
+    from wildrobot_cli.config.schema import EnvConfig
     from wildrobot_cli.env.environment import WildRobotEnv
     from wildrobot_cli.evaluation.judging import faultless, judge
 
-    env = WildRobotEnv(faultless(Config.from_file(folder / CONFIG).env))
+    env = WildRobotEnv(faultless(load(EnvConfig, folder / ENV)))
     seen = rows["tick"] >= 0
     ticks = np.arange(rows["tick"][seen][0], rows["tick"][seen][-1] + 1)
     nearest = np.clip(np.searchsorted(rows["tick"][seen], ticks), 0, seen.sum() - 1)
@@ -108,7 +109,7 @@ def _from_sensors(
     trajectory = Trajectory(
         dt=period,
         weight=1.0,
-        gait_period=1.0 / description.gait_frequency,
+        gait_period=description.clock.longest_period,
         heading=heading[:, None],
         yaw_rate=_filled(rows["gyro"])[:, None, 2],
         command=rows["command"][:, None],

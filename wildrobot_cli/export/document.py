@@ -11,6 +11,7 @@ from wildrobot_cli.config.deploy import DeployConfig
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.description import SCHEMA_VERSION
 from wildrobot_cli.runtime.observations import MEANINGS, term_sizes
 from wildrobot_cli.runtime.policy import ACTION, INPUT, TARGETS
@@ -23,6 +24,7 @@ def describe(
     run: RunFolder,
     config: Config,
     robot: Robot,
+    clock: Clock,
     deploy: DeployConfig,
     env_steps: int,
     opset: int,
@@ -35,7 +37,7 @@ def describe(
         "name": run.path.resolve().name,
         "robot": {"name": robot.name, "fingerprint": robot.fingerprint},
         "control_period": config.env.control_period,
-        "gait_frequency": config.env.gait.frequency,
+        "clock": {"speeds": list(clock.speeds), "frequencies": list(clock.frequencies)},
         "action_scale": config.env.action_scale,
         "encoder_resolution": robot.servo.encoder_resolution,
         "no_load_speed": robot.servo.no_load_speed,

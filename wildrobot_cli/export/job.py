@@ -78,7 +78,9 @@ class Job:
 
         robot, config = self.env.robot, self.config
         steps, deploy = self.policy.env_steps, load_deploy()
-        document = describe(self.run, config, robot, deploy, steps, graph.OPSET, self.quantize)
+        document = describe(
+            self.run, config, robot, self.env.clock, deploy, steps, graph.OPSET, self.quantize
+        )
         network = graph.network_of(
             self.policy.tree,
             POLICY_KEY,

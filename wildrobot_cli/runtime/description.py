@@ -8,7 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from wildrobot_cli.errors import ConfigError, suggest
+from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.observations import TERMS, term_sizes
 from wildrobot_cli.runtime.section import Section, Vector
 
@@ -114,8 +117,8 @@ class Description:
     """Name of the robot."""
     control_period: float
     """Time between two targets [s]."""
-    gait_frequency: float
-    """Gait cycles per second [Hz]."""
+    clock: Clock
+    """The phase clock."""
     action_scale: float
     """Joint angle around the home targets for an action of 1 [rad]."""
     encoder_resolution: float
@@ -169,7 +172,7 @@ def parse(document: Any) -> Description:
         name=top.text("name"),
         robot=top.section("robot").text("name"),
         control_period=top.positive("control_period"),
-        gait_frequency=top.positive("gait_frequency"),
+        clock=_clock(top.section("clock")),
         action_scale=top.positive("action_scale"),
         encoder_resolution=top.number("encoder_resolution"),
         no_load_speed=top.positive("no_load_speed"),
@@ -225,6 +228,17 @@ def _heading_joint(top: Section, names: tuple[str, ...]) -> int | None:
     if name not in names:
         raise ConfigError(f"policy.json: heading_joint: no joint '{name}'{suggest(name, names)}")
     return names.index(name)
+
+
+def _clock(section: Section) -> Clock:
+    speeds = section.get("speeds")
+    count = len(speeds) if isinstance(speeds, list) else 0
+    places, frequencies = section.vector("speeds", count), section.vector("frequencies", count)
+    if count == 0 or (np.diff(places) <= 0).any():
+        section.fail("speeds", "a list of growing speeds", speeds)
+    if (frequencies <= 0).any():
+        section.fail("frequencies", "numbers above 0", frequencies.tolist())
+    return Clock(tuple(places.tolist()), tuple(frequencies.tolist()))
 
 
 def _commands(section: Section) -> Commands:

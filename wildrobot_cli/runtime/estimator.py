@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from wildrobot_cli.runtime.clock import frequency_at
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import (
     Memory,
@@ -78,9 +79,10 @@ class Estimator:
         if self._memory is None:
             raise RuntimeError("Estimator.acted before Estimator.start")
         command, heading, phase, _ = self._memory
-        period, frequency = self._description.control_period, self._description.gait_frequency
+        period = self._description.control_period
         heading = advance_heading(heading, command, period)
-        self._memory = Memory(command, heading, advance_phase(phase, frequency, period), action)
+        phase = advance_phase(phase, self._frequency(command), period)
+        self._memory = Memory(command, heading, phase, action)
 
     def coast(self) -> None:
         """Let the clock and the heading go on through a control step without sensors."""
@@ -91,6 +93,12 @@ class Estimator:
     def joint_velocities(self) -> np.ndarray:
         """Joint speeds by the last two readings of each encoder [rad/s]. Shape (n,)."""
         return (self._sensed.encoders - self._sensed.last_encoders) / self._sensed.elapsed
+
+    def _frequency(self, command: np.ndarray) -> float | np.floating:
+        """Gait cycles a second under a command [Hz]; interpolated ones in single precision."""
+        clock = self._description.clock
+        frequency = frequency_at(clock, command, np)
+        return frequency if len(clock.speeds) == 1 else np.float32(frequency)
 
     def _sense(self, sensors: Sensors) -> Sensed:
         """Take new readings; joints that were not read again keep their speed."""

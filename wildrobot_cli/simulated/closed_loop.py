@@ -7,30 +7,21 @@ that nothing of the training can help. `BUNDLE` is a bundle's folder or zip, `TR
 
 import os
 import sys
-import tempfile
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.config.schema import Config, EnvConfig
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Estimator
 from wildrobot_cli.runtime.limits import TargetLimits
 from wildrobot_cli.runtime.policy import OnnxPolicy, load
+from wildrobot_cli.simulated.configuration import simulation_config
 from wildrobot_cli.simulated.robot import STATE, SimulatedRobot
 
 Rows = Mapping[str, np.ndarray]
-
-
-def simulation_config(bundle: Bundle) -> EnvConfig:
-    """Return the environment that the bundle's policy was trained in."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "config.yaml"
-        file.write_bytes(bundle.files["config.yaml"])
-        return Config.from_file(file).env
 
 
 class Runtime:

@@ -1,7 +1,7 @@
 """A simulated robot in a process of its own, in real time, with the faults that links have.
 
-`python -m wildrobot_cli.simulated.server FOLDER`: the folder holds `config.yaml` (as a run's) and
-`faults.json`; sockets are made in it, and `truth.npz` is written there at the end.
+`python -m wildrobot_cli.simulated.server FOLDER`: the folder holds `env.yaml` (the `env` of a
+configuration) and `faults.json`; sockets are made in it, and `truth.npz` is written in the end.
 """
 
 import json
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.config.schema import Config
+from wildrobot_cli.config.loader import load
+from wildrobot_cli.config.schema import EnvConfig
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.packets import (
     BYE,
@@ -33,7 +34,7 @@ from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.socket_robot import ROBOT
 from wildrobot_cli.simulated.robot import SimulatedRobot
 
-CONFIG, FAULTS, TRUTH = "config.yaml", "faults.json", "truth.npz"
+ENV, FAULTS, TRUTH = "env.yaml", "faults.json", "truth.npz"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Server:
         """Read the folder, and open the robot's socket in it."""
         self._folder = folder
         self._faults = Faults(**json.loads((folder / FAULTS).read_text(encoding="utf-8")))
-        self._robot = SimulatedRobot(Config.from_file(folder / CONFIG).env)
+        self._robot = SimulatedRobot(load(EnvConfig, folder / ENV))
         self._rng = np.random.default_rng(self._faults.seed)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / ROBOT))
