@@ -40,10 +40,11 @@ def played(env, start):
 
 @pytest.fixture(scope="module")
 def in_clip(env, start):
-    """Which episodes start inside a clip. Shape (ENVS,)."""
-    frames = np.asarray(env.reference.library.frames.qpos)[:, 7:]
-    poses = np.asarray(start.pipeline_state.physics.qpos)[:, 7:]
-    gap = np.abs(frames[None] - poses[:, None]).max(axis=-1)
+    """Which episodes start inside a clip, and at which frame. Shapes (ENVS,)."""
+    frames, physics = env.reference.library.frames, start.pipeline_state.physics
+    rows = np.concatenate([frames.qpos[:, 2:], frames.qvel], axis=1)
+    ours = np.concatenate([physics.qpos[:, 2:], physics.qvel], axis=1)
+    gap = np.abs(rows[None] - ours[:, None]).max(axis=-1)
     return gap.min(axis=1) < 1e-5, gap.argmin(axis=1)
 
 

@@ -33,7 +33,9 @@ def list_(
 
 @motion.command()
 def make(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write to.")] = Path(
+        "motion"
+    ),
     recipe: Annotated[
         Path | None,
         typer.Option("--recipe", metavar="FILE", help="Recipe; the packaged one if not set."),

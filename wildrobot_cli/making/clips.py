@@ -8,7 +8,10 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.making.following import Follower, Realised
 from wildrobot_cli.making.planning import WalkPlan, plan, standing
 from wildrobot_cli.making.recipe import Recipe
+from wildrobot_cli.motion.checks import Check, require
 from wildrobot_cli.motion.clip import Clip, make_clip
+from wildrobot_cli.motion.kinematics import kinematics
+from wildrobot_cli.motion.limits import load_limits
 from wildrobot_cli.robot import Robot
 
 STARTS, STOPS = "_start", "_stop"
@@ -31,10 +34,11 @@ def make_clips(robot: Robot, recipe: Recipe, name: str) -> list[Clip]:
     """Plan a walk of the recipe, let physics realise it, and cut it into clips.
 
     Raises:
-        ConfigError: the walk's style does not fit, or the robot falls.
+        ConfigError: the walk's style does not fit, its plan is in the floor, or the robot falls.
         EnvironmentUnavailable: `mink` is not installed.
     """
     walk = plan(robot, recipe, name)
+    _require_above_floor(robot, name, walk)
     done = Follower(robot, walk.motion, recipe.gains, recipe.substeps).run()
     if not done.finished:
         seconds = len(done.qpos) * recipe.control_period
@@ -50,6 +54,13 @@ def make_clips(robot: Robot, recipe: Recipe, name: str) -> list[Clip]:
         _cut(robot, recipe, title, done, labels, span, loop=title == name)
         for title, span in spans.items()
     ]
+
+
+def _require_above_floor(robot: Robot, name: str, walk: WalkPlan) -> None:
+    """Raise `ConfigError` for a plan whose soles are in the floor before there is any physics."""
+    deepest = max(0.0, -float(kinematics(robot, walk.motion.qpos).lowest.min()))
+    allowed = load_limits().planned_penetration
+    require({name: [Check("penetration of the plan [mm]", 1e3 * deepest, high=1e3 * allowed)]})
 
 
 def make_stand(robot: Robot, recipe: Recipe) -> Clip:

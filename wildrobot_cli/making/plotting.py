@@ -46,6 +46,8 @@ def plot_clip(path: Path, robot: Robot, clip: Clip, recipe: Recipe) -> None:
         _joint(axis, clip, joint, when)
         _human(axis, clip, joint, recipe)
     _feet(axes[len(joints) + len(single)], robot, clip, when)
+    for axis in axes[len(joints) + len(single) + 1 :]:
+        axis.set_visible(False)
     for axis in axes:
         axis.set_xlabel(unit)
         axis.grid(alpha=0.3)
