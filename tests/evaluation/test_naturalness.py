@@ -1,0 +1,115 @@
+"""The reference itself is natural by every figure; what is not shows in the figure it should."""
+
+import numpy as np
+import pytest
+from trajectories import still
+
+from wildrobot_cli import EnvConfig
+from wildrobot_cli.env.reference import Reference
+from wildrobot_cli.evaluation.naturalness import (
+    _loops,
+    area_under_curve,
+    by_phase,
+    naturalness,
+    spectral_arc_length,
+)
+from wildrobot_cli.motion.clip import positions, speeds
+from wildrobot_cli.motion.frames import frames_at
+
+STEPS = 400
+
+
+@pytest.fixture(scope="module")
+def config():
+    return EnvConfig.from_file("ppo_amp.yaml")
+
+
+@pytest.fixture(scope="module")
+def walked(robot, config):
+    """The straight loops of the library, each walked on as one episode."""
+    loops = _loops(Reference(robot, config.reference, config.control_period))
+    clips = [frames_at(clip, np.arange(STEPS) / clip.fps) for clip in loops]
+    qpos = np.stack([positions(robot, clip) for clip in clips], axis=1)
+    qvel = np.stack([speeds(robot, clip) for clip in clips], axis=1)
+    return {
+        "position": qpos[..., :3],
+        "orientation": qpos[..., 3:7],
+        "command": np.stack([clip.command for clip in clips], axis=1),
+        "phase": np.stack([clip.phase for clip in clips], axis=1),
+        "joint_pos": qpos[..., robot.qpos_ids],
+        "joint_vel": qvel[..., robot.qvel_ids],
+    }
+
+
+def measure(robot, config, fields):
+    episodes = fields["phase"].shape[1]
+    trajectory = still(STEPS, episodes, len(robot.joint_names), **fields)
+    return naturalness(trajectory, robot, config)
+
+
+@pytest.fixture(scope="module")
+def itself(robot, config, walked):
+    return measure(robot, config, walked)
+
+
+def test_reference_is_natural_by_every_figure(itself):
+    assert itself["joint_rmse_deg"] < 4.0
+    assert itself["rom_ratio"] == pytest.approx(1.0, abs=0.1)
+    assert itself["fresh_auc"] < 0.8
+    assert itself["sparc"] == pytest.approx(itself["sparc_reference"], abs=0.05)
+
+
+def test_clock_that_runs_ahead_does_not_count_as_unnatural(robot, config, walked, itself):
+    late = measure(robot, config, {**walked, "phase": walked["phase"] + 0.5})
+    assert late["joint_rmse_deg"] == pytest.approx(itself["joint_rmse_deg"], abs=0.3)
+
+
+def test_stiff_legs_show_in_range_and_error(robot, config, walked, itself):
+    middle = walked["joint_pos"].mean(axis=0)
+    stiff = middle + 0.5 * (walked["joint_pos"] - middle)
+    found = measure(robot, config, {**walked, "joint_pos": stiff})
+    assert found["rom_ratio"] == pytest.approx(0.5, abs=0.1)
+    assert found["joint_rmse_deg"] > itself["joint_rmse_deg"] + 1
+    assert found["fresh_auc"] > 0.95
+
+
+def test_swapped_legs_show(robot, config, walked):
+    order = [0, *range(6, 11), *range(1, 6)]
+    found = measure(robot, config, {**walked, "joint_pos": walked["joint_pos"][..., order]})
+    straight = measure(robot, config, walked)
+    assert found["fresh_auc"] > straight["fresh_auc"] + 0.1
+
+
+def test_trembling_shows_in_the_arc_length(robot, config, walked, itself):
+    shake = np.random.default_rng(0).normal(size=walked["joint_vel"].shape)
+    found = measure(robot, config, {**walked, "joint_vel": walked["joint_vel"] + 2 * shake})
+    assert found["sparc"] < itself["sparc"] - 0.2
+
+
+def test_standing_has_no_naturalness(robot, config):
+    found = measure(robot, config, {"phase": np.zeros((STEPS, 2))})
+    assert set(found) == {"joint_rmse_deg", "rom_ratio", "fresh_auc", "sparc", "sparc_reference"}
+    assert all(value is None for value in found.values())
+
+
+def test_cycle_is_the_mean_by_phase_with_gaps_filled():
+    phase = np.linspace(0, 6 * np.pi, 300, endpoint=False)
+    cycle = by_phase(phase, np.cos(phase)[:, None])[:, 0]
+    middle = (np.arange(len(cycle)) + 0.5) / len(cycle) * 2 * np.pi
+    np.testing.assert_allclose(cycle, np.cos(middle), atol=0.06)
+    sparse = by_phase(phase[::20], np.cos(phase[::20])[:, None])[:, 0]
+    np.testing.assert_allclose(sparse, np.cos(middle), atol=0.3)
+
+
+def test_smooth_pulse_has_the_published_arc_length():
+    """A minimum-jerk reach: about -1.4 (Balasubramanian et al. 2015, figure 3)."""
+    time = np.linspace(0, 1, 101)
+    pulse = 30 * time**2 * (1 - time) ** 2
+    assert spectral_arc_length(pulse, 0.01) == pytest.approx(-1.41, abs=0.06)
+    shaky = pulse + 0.3 * np.sin(2 * np.pi * 6 * time) * pulse
+    assert spectral_arc_length(shaky, 0.01) < spectral_arc_length(pulse, 0.01)
+
+
+def test_area_of_two_equal_samples_is_a_half():
+    values = np.random.default_rng(0).normal(size=(2, 4000))
+    assert float(area_under_curve(*values)) == pytest.approx(0.5, abs=0.02)
