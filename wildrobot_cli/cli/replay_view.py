@@ -18,7 +18,7 @@ def show_replay(path: Path, video: Path | None) -> None:
     console.print(
         f"{dump.reason}, in environment {dump.env} after {dump.env_steps:,} steps of training"
     )
-    columns = ("time [s]", "root height [m]", "fastest joint", "[rad/s]", "target - angle [rad]")
+    columns = ("time, s", "root height, m", "fastest joint", "rad/s", "target - angle, rad")
     count = len(dump.qpos)
     rows = [_row(found, step) for step in range(max(0, count - ROWS), count)]
     show_table(f"the last {len(rows)} of {count} steps", columns, rows)
