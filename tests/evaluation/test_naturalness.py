@@ -26,9 +26,9 @@ def config():
 
 @pytest.fixture(scope="module")
 def walked(robot, config):
-    """The straight loops of the library, each walked on as one episode."""
+    """The straight loops of the library, each walked on as two episodes."""
     loops = _loops(Reference(robot, config.reference, config.control_period))
-    clips = [frames_at(clip, np.arange(STEPS) / clip.fps) for clip in loops]
+    clips = [frames_at(clip, np.arange(STEPS) / clip.fps) for clip in loops for _ in range(2)]
     qpos = np.stack([positions(robot, clip) for clip in clips], axis=1)
     qvel = np.stack([speeds(robot, clip) for clip in clips], axis=1)
     return {
@@ -55,8 +55,9 @@ def itself(robot, config, walked):
 def test_reference_is_natural_by_every_figure(itself):
     assert itself["joint_rmse_deg"] < 4.0
     assert itself["rom_ratio"] == pytest.approx(1.0, abs=0.1)
-    assert itself["fresh_auc"] < 0.8
-    assert itself["sparc"] == pytest.approx(itself["sparc_reference"], abs=0.05)
+    assert itself["fresh_auc"] == pytest.approx(0.5, abs=0.15)
+    # The two windows of a loop begin at different phases.
+    assert itself["sparc"] == pytest.approx(itself["sparc_reference"], abs=0.2)
 
 
 def test_clock_that_runs_ahead_does_not_count_as_unnatural(robot, config, walked, itself):
@@ -81,8 +82,8 @@ def test_swapped_legs_show(robot, config, walked):
 
 
 def test_trembling_shows_in_the_arc_length(robot, config, walked, itself):
-    shake = np.random.default_rng(0).normal(size=walked["joint_vel"].shape)
-    found = measure(robot, config, {**walked, "joint_vel": walked["joint_vel"] + 2 * shake})
+    tremor = 1 + 0.5 * np.sin(2 * np.pi * 8 * np.arange(STEPS) / 50)[:, None, None]
+    found = measure(robot, config, {**walked, "joint_vel": walked["joint_vel"] * tremor})
     assert found["sparc"] < itself["sparc"] - 0.2
 
 

@@ -157,7 +157,7 @@ def test_gradient_penalty_is_by_the_normalised_input(amp):
 
 @pytest.mark.parametrize(
     ("ours", "theirs", "area"),
-    [([3.0, 4.0], [1.0, 2.0], 1.0), ([1.0, 2.0], [3.0, 4.0], 1.0), ([1.0, 4.0], [2.0, 3.0], 0.5)],
+    [([3.0, 4.0], [1.0, 2.0], 1.0), ([1.0, 2.0], [3.0, 4.0], 0.0), ([1.0, 4.0], [2.0, 3.0], 0.5)],
 )
 def test_area_under_curve_is_hand_computed(ours, theirs, area):
     assert float(area_under_curve(jnp.array(ours), jnp.array(theirs))) == area

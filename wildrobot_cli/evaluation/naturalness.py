@@ -130,21 +130,34 @@ def _cycle_at(cycles: Cycles, speed: float) -> Floats:
 
 
 def fresh_auc(trajectory: Trajectory, walking: Bools, reference: Reference) -> float:
-    """Area under the curve of a classifier that saw neither the episodes nor the clips it judges.
+    """Area under the curve of a classifier that never saw the episodes that it judges.
 
-    It learns from half of the episodes and the clips for training, and is tried on the other half
-    and the clips held out.
+    It learns to tell every other episode's windows from those of the straight loops, the ones held
+    out of training included, and is tried on the other episodes.
     """
     rng = np.random.default_rng(0)
-    halves = [_windows(trajectory, walking, reference, rng, parity) for parity in (0, 1)]
-    clips = [_drawn(rng, *reference.demonstrations(held_out)) for held_out in (False, True)]
-    mean, std = clips[0].mean(axis=0), clips[0].std(axis=0) + 1e-3
+    learned, tried = (_windows(trajectory, walking, reference, rng, p) for p in (0, 1))
+    ours, others = (_reference_windows(reference, rng) for _ in range(2))
+    mean, std = ours.mean(axis=0), ours.std(axis=0) + 1e-3
 
     def scaled(windows: np.ndarray) -> jax.Array:
         return jnp.clip(jnp.asarray((windows - mean) / std, jnp.float32), -10.0, 10.0)
 
-    score = _classifier(scaled(clips[0]), scaled(halves[0]))
-    return float(area_under_curve(score(scaled(clips[1])), score(scaled(halves[1]))))
+    score = _classifier(scaled(ours), scaled(learned))
+    return float(area_under_curve(score(scaled(others)), score(scaled(tried))))
+
+
+def _reference_windows(reference: Reference, rng: np.random.Generator) -> np.ndarray:
+    """Features of windows of the straight loops, all clips alike. Shape (SAMPLES, d)."""
+    length, robot = reference.window, reference.style.robot
+    loops = _loops(reference)
+    counts = np.bincount(rng.integers(0, len(loops), SAMPLES), minlength=len(loops))
+    windows = []
+    for clip, count in zip(loops, counts, strict=True):
+        longer = frames_at(clip, np.arange(clip.frames + length) / clip.fps)
+        starts = rng.integers(0, clip.frames, count)
+        windows.append(reference.style.windows(positions(robot, longer), starts, length))
+    return np.concatenate(windows)
 
 
 def _windows(
@@ -167,10 +180,6 @@ def _windows(
     qpos[..., robot.root_qpos] = np.concatenate(root, axis=-1)
     qpos[..., robot.qpos_ids] = trajectory.joint_pos[rows, episode]
     return reference.style.features(reference.style.frame(qpos, np), np)
-
-
-def _drawn(rng: np.random.Generator, windows: np.ndarray, probability: np.ndarray) -> np.ndarray:
-    return windows[rng.choice(len(windows), SAMPLES, p=probability / probability.sum())]
 
 
 def _classifier(ours: jax.Array, theirs: jax.Array) -> Any:

@@ -185,6 +185,7 @@ class Amp:
             metrics[f"amp/logit_std_{kind}"] = jnp.std(logits)
         last = -len(self._names)
         areas = jax.vmap(area_under_curve, in_axes=1)(demo[:, last:], new[:, last:])
+        areas = jnp.maximum(areas, 1.0 - areas)
         return metrics | {f"amp/auc_{n}": a for n, a in zip(self._names, areas, strict=True)}
 
 
@@ -194,13 +195,11 @@ def style_reward(logits: jax.Array, cap: float) -> jax.Array:
 
 
 def area_under_curve(ours: jax.Array, theirs: jax.Array) -> jax.Array:
-    """How well one number tells two samples of one size apart: 0.5 not at all, 1 wholly.
+    """Probability that one of ours is above one of theirs; samples of one size.
 
-    The area under the receiver operating characteristic, by the rank sum, of the better direction.
-    Shapes (k,), (k,) -> ().
+    The area under the receiver operating characteristic, by the rank sum. Shapes (k,), (k,) -> ().
     """
     count = len(ours)
     order = jnp.argsort(jnp.concatenate([ours, theirs]))
     ranks = jnp.zeros(2 * count).at[order].set(jnp.arange(1.0, 2 * count + 1))
-    area = (jnp.sum(ranks[:count]) - count * (count + 1) / 2) / (count * count)
-    return jnp.maximum(area, 1.0 - area)
+    return (jnp.sum(ranks[:count]) - count * (count + 1) / 2) / (count * count)
