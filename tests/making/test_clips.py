@@ -47,14 +47,14 @@ def test_a_walk_is_cut_into_start_loop_and_stop(robot, short):
     assert loop.loop
     np.testing.assert_allclose(loop.joint_angles[0], start.joint_angles[-1])
     np.testing.assert_allclose(loop.joint_angles[-1], stop.joint_angles[0])
-    assert start.command[0, 0] == pytest.approx(0.0, abs=1e-3)
-    assert stop.command[-1, 0] == pytest.approx(0.0, abs=1e-3)
+    assert start.command[0, 0] < 0.1 * loop.command[0, 0]
+    assert stop.command[-1, 0] < 0.1 * loop.command[0, 0]
     assert loop.command[0, 0] == pytest.approx(0.15, rel=0.02)
     assert np.diff(loop.phase) == pytest.approx(2 * np.pi * loop.frequency / loop.fps)
 
 
 def test_a_walk_that_falls_is_an_error(robot, short):
-    walk = short.walks["walk_015"].model_copy(update={"style": {"pressure": (0.08, -0.05)}})
+    walk = short.walks["walk_015"].model_copy(update={"style": {"pressure": (-0.01, -0.05)}})
     with pytest.raises(ConfigError, match="x: expected the robot to stay up, it falls after"):
         make_clips(robot, short.model_copy(update={"walks": {"x": walk}}), "x")
 

@@ -75,7 +75,7 @@ def test_clearance_drops_with_the_foot(robot, good):
 def test_slip_is_the_speed_of_a_bearing_sole(robot, good):
     drift = np.arange(good.clip.frames)[:, None] / good.clip.fps * [0.1, 0.0, 0.0]
     sliding = planted(robot, good, root_position=good.clip.root_position + drift)
-    assert measure(sliding, "stance slip, mean [m/s]").value == pytest.approx(0.1, abs=0.01)
+    assert measure(sliding, "stance slip, mean [m/s]").value == pytest.approx(0.1, abs=0.03)
     assert not measure(sliding, "stance slip, mean [m/s]").passed
     assert not measure(sliding, "stance slip, 95th % [m/s]").passed
 
