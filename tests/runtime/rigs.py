@@ -37,13 +37,14 @@ class Written:
         self.unsafe: list[str] = []
         self.torque = False
 
-    def take(self, targets: np.ndarray, slack: float = 1e-6) -> None:
+    def take(self, targets: np.ndarray, rounding: float = 0.0, slack: float = 1e-6) -> None:
+        """Judge targets; `rounding` is how far two of them may be apart by rounding alone [rad]."""
         joints, safety = self._description.joints, self._description.safety
         if not np.isfinite(targets).all():
             self.unsafe.append(f"not numbers: {targets}")
         if (targets < joints.lower - slack).any() or (targets > joints.upper + slack).any():
             self.unsafe.append(f"out of range: {targets}")
-        step = safety.target_rate * self._description.control_period + 2 * slack
+        step = safety.target_rate * self._description.control_period + rounding + slack
         if self.torque and np.abs(targets - self.targets[-1]).max() > step:
             self.unsafe.append(f"too fast: {targets - self.targets[-1]}")
         self.torque = True
@@ -111,7 +112,7 @@ class ServoBus:
             self._obey(frame)
         if self._moves:
             counts = np.array([self._moves[i] for i in self.ids])
-            self.written.take((counts - 500) * math.radians(0.24))
+            self.written.take((counts - 500) * math.radians(0.24), rounding=math.radians(0.24))
         return True
 
     def write_now(self, data: bytes) -> None:
