@@ -31,7 +31,7 @@ def message(path: Path | str) -> str:
         ("a: 1\nb: [1\n", ":3:1: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: b: c", ":1:5: not valid YAML: mapping values are not allowed here"),
         ("a: 1\n---\nb: 2\n", ":2:1: not valid YAML: but found another document"),
-        ("a: &x [1]\nb: *x\n", ":2:4: not valid YAML: aliases are not supported"),
+        ("a: &x [1]\nb: *x\n", ":1:4: not valid YAML: anchors and aliases are not supported"),
         ("a: 1\na: 2\n", ":2: a: set twice"),
         (b"seed: 1\nname: \xff\n", ":2: not UTF-8 text"),
         (b"seed: 1\nname: \x00\n", r":2: not valid YAML: the character '\x00'"),

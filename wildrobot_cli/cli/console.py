@@ -49,7 +49,7 @@ def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, .
     """Print a table; the first column is text, the others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        table.add_column(column, justify="left" if index == 0 else "right")
+        table.add_column(Text(column), justify="left" if index == 0 else "right")
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)

@@ -74,9 +74,10 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers = _RESOLVERS
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark
-            raise yaml.MarkedYAMLError(problem="aliases are not supported", problem_mark=mark)
+        event: Any = self.peek_event()
+        if isinstance(event, yaml.NodeEvent) and event.anchor is not None:
+            problem = "anchors and aliases are not supported"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=event.start_mark)
         return super().compose_node(parent, index)
 
 

@@ -186,7 +186,8 @@ class Learner:
         )
         flight = data.extras["state_extras"]["flight"]
         recording = Recording(flight, data.reward, data.discount == 0)
-        metrics |= _rollout_metrics(env_state, data) | _health(params, normalizer)
+        metrics |= _rollout_metrics(env_state, data)
+        metrics |= _health((params, amp and amp.params), normalizer)
         metrics |= style_metrics | amp_metrics
         return _strongly_typed(after), metrics, recording
 
