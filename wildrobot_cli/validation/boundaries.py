@@ -13,7 +13,7 @@ import numpy as np
 from brax.envs.base import State
 
 from wildrobot_cli.env.environment import VALUE_KEY, WildRobotEnv
-from wildrobot_cli.validation.compare import Record, advance, sensor_slices
+from wildrobot_cli.validation.compare import Record, advance, largest, sensor_slices
 from wildrobot_cli.validation.hints import describe_difference, model_differences, swapped_targets
 
 Part = Literal["action", "physics", "sensor", "observation", "reward", "termination", "step"]
@@ -136,8 +136,7 @@ def _compare(
     """Return a boundary where a pair differs, else none."""
     ours, theirs = (np.asarray(values, float) for values in pair)
     ours, theirs = (values.reshape(*values.shape[:2], -1) for values in (ours, theirs))
-    gap = np.abs(ours - theirs)
-    largest = float(np.where(np.isnan(gap), np.inf, gap).max(initial=0.0))
-    if largest <= tolerance:
+    gap = largest(ours - theirs)
+    if gap <= tolerance:
         return []
-    return [Boundary(part, name, largest, describe_difference(ours, theirs, tolerance, labels))]
+    return [Boundary(part, name, gap, describe_difference(ours, theirs, tolerance, labels))]

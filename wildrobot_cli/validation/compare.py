@@ -62,8 +62,8 @@ def record(
     actions = draw_actions(reference, seed, num_envs, num_steps)
     before, after = play(reference, seed, actions)
     step = jax.jit(jax.vmap(candidate.step))
-    single = [step(_at(before, t), action) for t, action in enumerate(actions)]
-    free = [_start(candidate, seed, num_envs) if own_reset else _at(before, 0)]
+    single = [step(at(before, t), action) for t, action in enumerate(actions)]
+    free = [_start(candidate, seed, num_envs) if own_reset else at(before, 0)]
     for action in actions:
         free.append(step(free[-1], action))
     return Record(before, actions, after, _stack(single), _stack(free[1:]))
@@ -94,7 +94,7 @@ def advance(env: WildRobotEnv, before: State, targets: jax.Array) -> PhysicsStat
 
     batched = jax.jit(jax.vmap(step))
     episodes = before.pipeline_state
-    return _stack([batched(_at(episodes, t), ctrl) for t, ctrl in enumerate(targets)])
+    return _stack([batched(at(episodes, t), ctrl) for t, ctrl in enumerate(targets)])
 
 
 def _start(env: WildRobotEnv, seed: int, num_envs: int) -> State:
@@ -102,7 +102,8 @@ def _start(env: WildRobotEnv, seed: int, num_envs: int) -> State:
     return jax.jit(jax.vmap(env.reset))(keys)
 
 
-def _at(tree: Any, index: int) -> Any:
+def at(tree: Any, index: int) -> Any:
+    """A row of every array in a tree."""
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
@@ -113,7 +114,7 @@ def _stack(trees: list[Any]) -> Any:
 def difference(env: WildRobotEnv, reference: State, candidate: State) -> Difference:
     """Hold a candidate's states against the reference's; leaves (steps, num_envs, ...)."""
     ours, theirs = (_named_values(env, state) for state in (reference, candidate))
-    gaps = {name: _largest(value - theirs[name]) for name, value in ours.items()}
+    gaps = {name: largest(value - theirs[name]) for name, value in ours.items()}
     scales = {name: max(1.0, float(np.abs(value).max())) for name, value in ours.items()}
     whole = (*FIELDS, "obs", "reward")
     return Difference(
@@ -146,6 +147,6 @@ def sensor_slices(env: WildRobotEnv) -> dict[str, slice]:
     }
 
 
-def _largest(gap: np.ndarray) -> float:
+def largest(gap: np.ndarray) -> float:
     """Largest absolute value; infinite where there is one that is not a number."""
     return float(np.where(np.isnan(gap), np.inf, np.abs(gap)).max(initial=0.0))

@@ -12,6 +12,7 @@ import numpy as np
 from brax.envs.base import State
 
 from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.validation.compare import at, largest
 
 EAGER_STEPS = 2
 """Control steps that are taken one operation at a time: on MJX each takes many seconds."""
@@ -66,7 +67,7 @@ def check_jit(env: WildRobotEnv, seed: int, num_envs: int, num_steps: int, toler
     for action in actions:
         given = donated(given, action)
     return Jit(
-        max_abs_diff_eager=_eager_gap(env, _at(start, 0), actions[:, 0]),
+        max_abs_diff_eager=_eager_gap(env, at(start, 0), actions[:, 0]),
         max_abs_diff_vmap=_member_gap(env, start, actions, looped),
         max_abs_diff_scan=largest_gap(scanned(start, actions), looped),
         max_abs_diff_donated=largest_gap(given, looped),
@@ -100,10 +101,10 @@ def _member_gap(env: WildRobotEnv, start: State, actions: np.ndarray, batch: Sta
     step = jax.jit(env.step)
     gaps = []
     for i in range(min(MEMBERS, actions.shape[1])):
-        state = _at(start, i)
+        state = at(start, i)
         for action in actions[:, i]:
             state = step(state, action)
-        gaps.append(largest_gap(state, _at(batch, i)))
+        gaps.append(largest_gap(state, at(batch, i)))
     return max(gaps)
 
 
@@ -111,8 +112,7 @@ def largest_gap(ours: Any, theirs: Any) -> float:
     """Largest absolute difference between two pytrees of arrays; infinite if one is NaN."""
     gap = 0.0
     for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
-        apart = np.abs(np.asarray(a, float) - np.asarray(b, float))
-        gap = max(gap, float(np.where(np.isnan(apart), np.inf, apart).max(initial=0.0)))
+        gap = max(gap, largest(np.asarray(a, float) - np.asarray(b, float)))
     return gap
 
 
@@ -136,7 +136,3 @@ def count_compilations() -> Iterator[list[str]]:
     finally:
         logger.removeHandler(listener)
         logger.propagate = quiet
-
-
-def _at(tree: Any, index: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[index], tree)
