@@ -32,6 +32,8 @@ TINY = (
     "checkpoints.rollout_length=0.1",
 )
 """Three iterations of 40 control steps."""
+TINY_STYLE = ("amp.mujoco={hidden: [8], replay: 100, batch: 16, updates: 1}",)
+"""What makes ppo_amp.yaml as tiny."""
 
 
 @pytest.fixture(scope="session")
@@ -90,6 +92,12 @@ def step(env):
 def tiny_overrides() -> tuple[str, ...]:
     """What makes the default configuration tiny."""
     return TINY
+
+
+@pytest.fixture(scope="session")
+def tiny_style_overrides() -> tuple[str, ...]:
+    """What makes ppo_amp.yaml tiny."""
+    return (*TINY, *TINY_STYLE)
 
 
 @pytest.fixture(scope="session")

@@ -48,14 +48,16 @@ def kill_at_random(run: RunFolder, start: list[str], dice: random.Random) -> boo
     return bool(list(run.checkpoints.glob(".writing-*")))
 
 
-def killed_run(folder: Path, overrides: tuple[str, ...], kills: int, steps: int) -> tuple[str, int]:
+def killed_run(
+    folder: Path, config: str, overrides: tuple[str, ...], kills: int, steps: int
+) -> tuple[str, int]:
     """Kill a run so many times, let it end; return its hash and the kills that hit a write."""
     often = ("checkpoints.every_iterations=1", "checkpoints.rollouts=0")
     wanted = (*overrides, *often, f"ppo.steps={steps}")
-    reference = train(Config.from_file("ppo.yaml", wanted), folder, "reference")
+    reference = train(Config.from_file(config, wanted), folder, "reference")
     run, dice = RunFolder(folder / "killed"), random.Random(0)
     sets = [part for text in wanted for part in ("--set", text)]
-    start = ["--runs", str(folder), "--run", "killed", *sets]
+    start = ["--config", config, "--runs", str(folder), "--run", "killed", *sets]
     hits = sum(kill_at_random(run, start, dice) for _ in range(kills))
     done = subprocess.run([*TRAIN, "--resume", str(run.path)], capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr  # 1: so short a training falls over
@@ -92,6 +94,10 @@ def test_a_kill_changes_nothing_in_the_end(trained, tiny_overrides, tmp_path):
 
 
 @pytest.mark.torture
-def test_25_kills_at_random_moments_change_nothing_in_the_end(tiny_overrides, tmp_path):
-    _, hits = killed_run(tmp_path, tiny_overrides, kills=25, steps=40 * 500)
+@pytest.mark.parametrize("config", ["ppo.yaml", "ppo_amp.yaml"])
+def test_25_kills_at_random_moments_change_nothing_in_the_end(
+    config, tiny_overrides, tiny_style_overrides, tmp_path
+):
+    overrides = tiny_overrides if config == "ppo.yaml" else tiny_style_overrides
+    _, hits = killed_run(tmp_path, config, overrides, kills=25, steps=40 * 500)
     assert hits > 0, "no kill hit a checkpoint that was being written"

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from wildrobot_cli import resume, train
+from wildrobot_cli import Config, resume, train
 from wildrobot_cli.training.checkpoints import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 from wildrobot_cli.training.signals import Interrupted, stop_requests
@@ -55,6 +55,17 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     assert result.finished
     assert result.params_sha256 == whole.params_sha256
     assert metrics(run) == metrics(RunFolder(run.path.parent / whole.run))
+
+
+def test_a_resumed_run_with_style_ends_with_the_same_bits(tiny_style_overrides, tmp_path):
+    """Discriminator, its optimizer, normaliser and replay are restored as well."""
+    config = Config.from_file("ppo_amp.yaml", tiny_style_overrides)
+    whole = train(config, tmp_path, "whole")
+    result = resume(stopped_run(config, tmp_path, signal.SIGTERM, after=1))
+    assert result.params_sha256 == whole.params_sha256
+    lines = metrics(RunFolder(tmp_path / "stopped"))
+    assert lines == metrics(RunFolder(tmp_path / "whole"))
+    assert lines[-1]["amp/accuracy_reference"] >= 0.0
 
 
 def test_lines_beyond_the_checkpoint_are_not_repeated(trained, tiny_config, tmp_path):
