@@ -35,7 +35,7 @@ check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/lint-imports
 
 bench: $(STAMP)  ## run the tests that measure speed
-	$(BIN)/python -m pytest -m bench
+	$(BIN)/python -m pytest -m bench --numprocesses 0
 
 torture: $(STAMP)  ## run the tests that take long, kill and corrupt
 	$(BIN)/python -m pytest -m 'slow or torture'

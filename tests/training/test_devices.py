@@ -127,6 +127,7 @@ def test_two_processes_train_as_one_and_one_of_them_writes(machine):
     assert [line["env_steps"] for line in lines] == [32, 64, 96]
 
 
+@pytest.mark.slow
 def test_two_processes_resume_what_one_began(machine):
     finish(machine.start("begun", "--max-minutes", "1e-9"))
     for process in machine.start_two("begun", resume=True):
@@ -134,6 +135,7 @@ def test_two_processes_resume_what_one_began(machine):
     assert difference(machine, "begun") < TOLERANCE
 
 
+@pytest.mark.slow
 def test_another_seed_exceeds_the_tolerance(machine):
     finish(machine.start("seed", "--seed", "1"))
     assert difference(machine, "seed") > 10 * TOLERANCE
