@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -46,8 +47,8 @@ def fill(folder) -> None:
                 size //= 2
 
 
-def after_the_first(action):
-    """Do something once the first checkpoint is written."""
+def in_the_second(action):
+    """Do something at the end of the second iteration."""
 
     def on_progress(progress) -> None:
         if progress.env_steps == 80:
@@ -56,10 +57,22 @@ def after_the_first(action):
     return on_progress
 
 
+def wait_for_a_checkpoint(run: RunFolder) -> None:
+    """It is written beside the training."""
+    deadline = time.monotonic() + 60
+    while not list_checkpoints(run.checkpoints) and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
 def test_a_full_disk_stops_the_run_and_spares_the_checkpoints(saves_often, small_disk, trained):
     run = RunFolder(small_disk / "full")
+
+    def fill_up() -> None:
+        wait_for_a_checkpoint(run)
+        fill(small_disk)
+
     with pytest.raises(EnvironmentUnavailable, match="No space left on device") as error:
-        train(saves_often, small_disk, "full", after_the_first(lambda: fill(small_disk)))
+        train(saves_often, small_disk, "full", in_the_second(fill_up))
     assert error.value.exit_code == 3
     assert str(run.path) in str(error.value)
     assert list_checkpoints(run.checkpoints)
@@ -109,5 +122,5 @@ def test_a_run_folder_deleted_under_the_training_is_not_made_anew(tiny_config, t
         shutil.rmtree(tmp_path / "gone")
 
     with pytest.raises(EnvironmentUnavailable, match="it was deleted"):
-        train(tiny_config, tmp_path, "gone", after_the_first(delete))
+        train(tiny_config, tmp_path, "gone", in_the_second(delete))
     assert not (tmp_path / "gone").exists()
