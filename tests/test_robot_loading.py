@@ -229,3 +229,37 @@ def test_fingerprint_follows_both_files(in_folder: Path) -> None:
         path = in_folder / name
         path.write_text(path.read_text() + "\n")
         assert load_robot("wildrobot.yaml").fingerprint != before
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        (
+            "wildrobot.yaml",
+            "switches: [left_toe_touch, left_heel_touch]",
+            "switches: [left_toe_touch, right_heel_touch]",
+            "'right_heel_touch' is not on the foot, body 'left_foot'",
+        ),
+        (
+            "wildrobot.yaml",
+            "switches: [left_toe_touch, left_heel_touch]",
+            "switches: [left_toe_touch, left_toe_touch]",
+            "'left_toe_touch' stands twice",
+        ),
+        (
+            "wildrobot.xml",
+            '<accelerometer name="imu_accelerometer" site="imu"/>',
+            '<accelerometer name="imu_accelerometer" site="left_sole"/>',
+            "'imu_accelerometer' is not at the gyro's site",
+        ),
+        (
+            "wildrobot.xml",
+            "<option timestep",
+            '<option gravity="0 0 0" timestep',
+            "gravity along -z",
+        ),
+        ("wildrobot.xml", 'qpos="0 0 0.47727', 'qpos="0 0 nan', "has a value that is no number"),
+    ],
+)
+def test_what_no_simulation_could_show_is_refused(complaint, file, old, new, message):
+    assert message in complaint(file, old, new)

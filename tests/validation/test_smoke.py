@@ -76,6 +76,38 @@ def test_robot_that_does_not_stand_is_found(config):
     assert "home stands for 2 s" in failed(smoke(env, seed=0, num_envs=1, num_steps=3))
 
 
+def _turn_imu(spec):
+    spec.site("imu").quat = [0.9998, 0.0, 0.0, 0.02]
+
+
+def _lift_imu(spec):
+    spec.site("imu").quat = [0.0, 1.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("fault", ["turned by 0.04 rad", "upside down", "no heading joint"])
+def test_wrong_imu_or_heading_joint_is_found(config, fault):
+    robot = load_robot("wildrobot")
+    if fault == "no heading joint":
+        robot = dataclasses.replace(robot, heading_joint=None)
+        joint = robot.joint_names.index("waist_yaw")
+        home = robot.home_qpos.copy()
+        home[robot.qpos_ids[joint]] = 0.2
+        robot = dataclasses.replace(robot, home_qpos=home)
+    else:
+        robot = robot.variant(_turn_imu if fault.startswith("turned") else _lift_imu)
+    checks = module._imu(WildRobotEnv(config, robot=robot), seed=0)
+    assert not checks.passed
+    assert module._imu(WildRobotEnv(config, robot=load_robot("wildrobot")), seed=0).passed
+
+
+def test_pose_that_starts_inside_the_floor_is_found(config):
+    home = load_robot("wildrobot").home_qpos.copy()
+    home[2] -= 0.037
+    robot = dataclasses.replace(load_robot("wildrobot"), home_qpos=home)
+    names = failed(smoke(WildRobotEnv(config, robot=robot), seed=0, num_envs=1, num_steps=3))
+    assert {"contact at home", "home stands for 2 s"} <= names
+
+
 # --- the model's health
 
 

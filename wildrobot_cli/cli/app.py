@@ -79,7 +79,8 @@ def validate(
         bool | None, typer.Option("--x64/--x32", help="Precision of the proof; x64 if it can.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option("--tolerance", help="Largest difference that counts as equal.")
+        float | None,
+        typer.Option("--tolerance", help="Of the proof: absolute in x64, relative in x32."),
     ] = None,
     skip_bench: Annotated[
         bool, typer.Option("--skip-bench", help="Leave out the measurement of speed.")

@@ -1,6 +1,7 @@
 """Shared pieces of the command line's output: console, tables, JSON files."""
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -29,20 +30,47 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
     """Write results for machines, whole or not at all; nothing when `path` is None."""
     if path is None:
         return
-    temporary = path.with_name(f".{path.name}.tmp")
+    text = json.dumps(_standard(data), indent=2, allow_nan=False) + "\n"
+    path = path.resolve()
+    temporary = _beside(path)
     try:
-        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
         temporary.replace(path)
     except OSError as error:
         raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 
 
+def _standard(value: Any) -> Any:
+    """The same data, with null for what JSON has no number for."""
+    if isinstance(value, Mapping):
+        return {key: _standard(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_standard(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _beside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.tmp")
+
+
 def check_json(path: Path | None) -> None:
-    """Raise `ConfigError` when results could not be written to `path`, before the work is done."""
-    if path is not None and not path.parent.is_dir():
+    """Raise when results could not be written to `path`, before the work is done.
+
+    Raises:
+        ConfigError: it is a folder, a device, or in no folder.
+        EnvironmentUnavailable: the folder refuses.
+    """
+    if path is None:
+        return
+    if not path.parent.is_dir():
         raise ConfigError(f"--json {path}: no such folder: {path.parent}")
-    if path is not None and path.is_dir():
-        raise ConfigError(f"--json {path}: is a folder; expected a file name")
+    if path.exists() and not path.is_file():
+        raise ConfigError(f"--json {path}: expected the name of a file, this is none")
+    try:
+        _beside(path.resolve()).touch()
+        _beside(path.resolve()).unlink()
+    except OSError as error:
+        raise EnvironmentUnavailable(f"--json {path}: cannot write: {error.strerror}") from error
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -18,7 +18,12 @@ from wildrobot_cli.commands.validate import (
 )
 from wildrobot_cli.validation.boundaries import Boundary
 from wildrobot_cli.validation.compare import Difference
-from wildrobot_cli.validation.equivalence import TOLERANCES, Equivalence, Figures
+from wildrobot_cli.validation.equivalence import (
+    LEAST_CONTACT,
+    TOLERANCES,
+    Equivalence,
+    Figures,
+)
 from wildrobot_cli.validation.jit import Jit
 from wildrobot_cli.validation.smoke import Smoke
 
@@ -92,14 +97,19 @@ def _equivalence_lines(outcome: Equivalence) -> list[Line]:
         for label, gap in _runs(proof):
             worst = max(gap.max_abs_diff.values())
             holds = worst <= limit and gap.done_agreement == 1.0
-            lines.append((f"float64 {label}", _largest(gap), _limit(limit), holds))
+            lines.append((f"float64 {label}", _largest(proof, gap), _limit(limit), holds))
     limit = outcome.tolerance if single is proof else TOLERANCES["float32"]
     gap = single.single_step
-    found = f"{gap.relative:.1e} of a quantity's range{_falls(gap)}"
+    found = f"{gap.relative:.1e} of the range{_falls(single, gap)}"
     holds = gap.relative <= limit and gap.done_agreement == 1.0
     lines.append(("float32 single steps", found, _limit(limit), holds))
-    training = _runs(outcome.at_training_settings)
-    return lines + [(f"as trained {label}", _largest(gap), "", None) for label, gap in training]
+    share = f"a foot bears load in {proof.contact:.0%} of the states"
+    enough = proof.contact >= LEAST_CONTACT
+    lines.append(("contact", share, f"at least {LEAST_CONTACT:.0%}", enough))
+    trained = outcome.at_training_settings
+    for label, gap in _runs(trained):
+        lines.append((f"as trained {label}", _largest(trained, gap), "", None))
+    return lines
 
 
 def _limit(value: float) -> str:
@@ -110,14 +120,17 @@ def _runs(figures: Figures) -> tuple[tuple[str, Difference], ...]:
     return ("single steps", figures.single_step), ("trajectories", figures.free_running)
 
 
-def _largest(gap: Difference) -> str:
+def _largest(figures: Figures, gap: Difference) -> str:
     name, value = max(gap.max_abs_diff.items(), key=lambda item: item[1])
-    return f"{value:.1e} in {name}{_falls(gap)}"
+    if name == "sensordata":
+        name = max(gap.sensors, key=lambda sensor: gap.sensors[sensor])
+    return f"{value:.1e} in {name}{_falls(figures, gap)}"
 
 
-def _falls(gap: Difference) -> str:
-    agreed = gap.done_agreement
-    return ", same falls" if agreed == 1.0 else f", {1 - agreed:.2%} of falls differ"
+def _falls(figures: Figures, gap: Difference) -> str:
+    steps = figures.steps * figures.envs
+    differ = round((1.0 - gap.done_agreement) * steps)
+    return f", {figures.ends} falls alike" if not differ else f", {differ} steps end otherwise"
 
 
 def _jit_lines(outcome: Jit) -> list[Line]:
@@ -164,8 +177,10 @@ def _explain(outcome: Equivalence) -> None:
                 f"{breaker.difference:.1e}: {breaker.remedy}"
             )
         )
-    if outcome.without_breakers is not None and outcome.breakers:
-        console.print(f"without them qvel differs by {outcome.without_breakers:.1e}")
+    if outcome.without_breakers is not None:
+        console.print(
+            f"without features of that kind qvel differs by {outcome.without_breakers:.1e}"
+        )
 
 
 def _sentence(boundary: Boundary) -> str:

@@ -194,7 +194,7 @@ def _plain_figures(figures: Figures) -> dict[str, Any]:
     """One comparison; `terms` are those of single steps and trajectories, whichever is larger."""
     single, free = figures.single_step, figures.free_running
     terms = {name: max(gap, free.terms[name]) for name, gap in single.terms.items()}
-    keys = ("precision", "steps", "envs", "solver", "contact")
+    keys = ("precision", "steps", "envs", "solver", "contact", "ends")
     return {
         **{key: getattr(figures, key) for key in keys},
         "single_step": _plain_difference(single),

@@ -33,6 +33,7 @@ def load_robot(name_or_path: str | Path) -> Robot:
     mjcf_path = yaml_path.parent / config.mjcf
     model = _compile(mjcf_path, document)
     parts = Parts(model, config.mjcf, document)
+    _check_numbers(parts)
     root = _root(parts, config.root)
     joints = _joints(parts, config.joints)
     key = parts.find("key", config.home, ("home",))
@@ -73,6 +74,21 @@ def _compile(path: Path, document: Document) -> mujoco.MjModel:
     except (ValueError, mujoco.FatalError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{where}: {path} does not compile: {reason}") from None
+
+
+def _check_numbers(parts: Parts) -> None:
+    """Refuse keyframes that are not numbers, and a world without weight."""
+    model = parts.model
+    for key in range(model.nkey):
+        for values in (model.key_qpos[key], model.key_ctrl[key]):
+            if not np.isfinite(values).all():
+                name = model.key(key).name
+                parts.fail(
+                    ("home",), f"keyframe '{name}' in {parts.mjcf} has a value that is no number"
+                )
+    gravity = [float(value) for value in model.opt.gravity]
+    if not gravity[2] < 0:
+        parts.fail(("mjcf",), f"expected gravity along -z in {parts.mjcf}, got {gravity}")
 
 
 def _root(parts: Parts, name: str) -> int:
@@ -132,10 +148,14 @@ def _driven(parts: Parts, actuator: int) -> str:
 
 def _imu(parts: Parts, names: ImuConfig) -> Imu:
     """Return the IMU's places in sensordata."""
+    site = parts.site_of("gyro", names.gyro, ("imu", "gyro"))
+    where = ("imu", "accelerometer")
+    if parts.site_of("accelerometer", names.accelerometer, where) != site:
+        parts.fail(where, f"'{names.accelerometer}' is not at the gyro's site")
     return Imu(
         gyro=parts.sensor("gyro", names.gyro, ("imu", "gyro")),
-        accelerometer=parts.sensor("accelerometer", names.accelerometer, ("imu", "accelerometer")),
-        orientation=parts.sensor("framequat", names.orientation, ("imu", "orientation")),
+        accelerometer=parts.sensor("accelerometer", names.accelerometer, where),
+        orientation=parts.sensor("framequat", names.orientation, ("imu", "orientation"), site),
     )
 
 
@@ -143,6 +163,7 @@ def _foot(parts: Parts, names: FootConfig, side: str) -> Foot:
     """Return a foot's places in sensordata, having checked that they belong to its site."""
     path = ("feet", side)
     site = parts.find("site", names.site, (*path, "site"))
+    _check_switches(parts, names, path, parts.model.site_bodyid[site])
     return Foot(
         position=parts.sensor("framepos", names.position, (*path, "position"), site),
         velocity=parts.sensor("framelinvel", names.velocity, (*path, "velocity"), site),
@@ -152,6 +173,18 @@ def _foot(parts: Parts, names: FootConfig, side: str) -> Foot:
             for i, name in enumerate(names.switches)
         ),
     )
+
+
+def _check_switches(parts: Parts, names: FootConfig, path: tuple[str, str], body: int) -> None:
+    """Refuse switches of another body, and one that stands twice."""
+    for i, name in enumerate(names.switches):
+        here = (*path, "switches", i)
+        switch = parts.site_of("touch", name, here)
+        if parts.model.site_bodyid[switch] != body:
+            foot = parts.model.body(body).name
+            parts.fail(here, f"'{name}' is not on the foot, body '{foot}' in {parts.mjcf}")
+        if name in names.switches[:i]:
+            parts.fail(here, f"'{name}' stands twice")
 
 
 def _heading_joint(parts: Parts, config: RobotConfig) -> int | None:

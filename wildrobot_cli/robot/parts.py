@@ -59,6 +59,11 @@ class Parts:
         start = int(model.sensor_adr[sensor])
         return slice(start, start + int(model.sensor_dim[sensor]))
 
+    def site_of(self, kind: SensorKind, name: str, path: KeyPath) -> int:
+        """Return the site that a sensor of a kind sits on."""
+        self.sensor(kind, name, path)
+        return int(self.model.sensor_objid[self.find("sensor", name, path)])
+
     def index(self, joints: Sequence[str], name: str, path: KeyPath) -> int:
         """Return the index among the YAML's own `joints` of a joint that it names at `path`."""
         if name not in joints:

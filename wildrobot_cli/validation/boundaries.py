@@ -20,6 +20,8 @@ Part = Literal["action", "physics", "sensor", "observation", "reward", "terminat
 Pair = tuple[Any, Any]
 """The reference's values and the candidate's, both (steps, num_envs, ...)."""
 
+SAME_INPUT = 1e-5
+"""Largest difference of terms on the same episodes: no physics rounds between them."""
 _MOVING = ("qpos", "qvel", "actuator_force")
 
 
@@ -41,11 +43,11 @@ def find_boundaries(
     reference: WildRobotEnv, candidate: WildRobotEnv, record: Record, tolerance: float
 ) -> tuple[Boundary, ...]:
     """Return the parts that differ by more than `tolerance`, upstream first."""
-    envs = reference, candidate
+    envs, exact = (reference, candidate), min(tolerance, SAME_INPUT)
     found = [
-        *_targets(envs, record, tolerance),
+        *_targets(envs, record, exact),
         *_physics(envs, record, tolerance),
-        *_judgements(envs, record, tolerance),
+        *_judgements(envs, record, exact),
     ]
     return tuple(found or _whole_step(record, tolerance))
 

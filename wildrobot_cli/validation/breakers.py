@@ -42,12 +42,14 @@ class Feature:
 
 def measure_breakers(
     robot: Robot, config: EnvConfig, seed: int, num_envs: int, num_steps: int, tolerance: float
-) -> tuple[tuple[Breaker, ...], float]:
+) -> tuple[tuple[Breaker, ...], float | None]:
     """Return the breakers, and what difference is left without any of them [m/s, rad/s].
 
     Each is measured with all the others switched off.
     """
     present = [feature for feature in FEATURES if feature.find(robot.model)]
+    if not present:
+        return (), None
 
     def gap(kept: Feature | None) -> float:
         def edit(spec: mujoco.MjSpec) -> None:

@@ -15,6 +15,10 @@ FIELDS = ("qpos", "qvel", "sensordata")
 """Physics fields that are compared."""
 
 
+SMALLEST = 1e-2
+"""Quantities that stay below this are compared with it instead of their largest value."""
+
+
 class Record(NamedTuple):
     """What two environments did with the same actions. Leaves are (steps, num_envs, ...) arrays."""
 
@@ -41,7 +45,7 @@ class Difference:
     sensors: dict[str, float]
     """Of each sensor."""
     relative: float
-    """The largest, in shares of a term's, sensor's or field's largest value, or of 1 if larger."""
+    """The largest, in shares of the largest value of its own term, sensor or field."""
     done_agreement: float
     """Share of steps on which both say the same of the end of the episode."""
 
@@ -115,7 +119,7 @@ def difference(env: WildRobotEnv, reference: State, candidate: State) -> Differe
     """Hold a candidate's states against the reference's; leaves (steps, num_envs, ...)."""
     ours, theirs = (_named_values(env, state) for state in (reference, candidate))
     gaps = {name: largest(value - theirs[name]) for name, value in ours.items()}
-    scales = {name: max(1.0, float(np.abs(value).max())) for name, value in ours.items()}
+    scales = {name: max(SMALLEST, float(np.abs(value).max())) for name, value in ours.items()}
     whole = (*FIELDS, "obs", "reward")
     return Difference(
         max_abs_diff={name: gaps[name] for name in whole},

@@ -4,6 +4,7 @@ The engines agree to rounding where the constraint solver is run to convergence;
 made. What each engine's own training settings give away is measured beside it.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -17,6 +18,7 @@ from wildrobot_cli.robot import load_robot
 from wildrobot_cli.validation.boundaries import Boundary, find_boundaries
 from wildrobot_cli.validation.breakers import Breaker, measure_breakers
 from wildrobot_cli.validation.compare import Difference, Record, difference, record
+from wildrobot_cli.validation.hints import model_differences
 
 Precision = Literal["float64", "float32"]
 
@@ -26,6 +28,8 @@ CONVERGED = SolverConfig(iterations=20, ls_iterations=20, tolerance=1e-12)
 """Solver settings that both engines reach convergence with."""
 TOLERANCES: dict[Precision, float] = {"float64": 1e-10, "float32": 1e-3}
 """Largest difference that counts as equal."""
+LEAST_CONTACT = 0.2
+"""Share of states with a loaded foot, below which nothing is proved of contact."""
 FLOAT32_ENVS = 64
 """Environments of the comparisons beside the proof: a solver stops too early only now and then."""
 
@@ -48,6 +52,8 @@ class Figures:
     """Control steps."""
     envs: int
     """Environments."""
+    ends: int
+    """Steps on which the reference calls an episode ended: falls."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Equivalence:
     boundaries: tuple[Boundary, ...]
     """Which part of the candidate differs, upstream first; empty when equal."""
     breakers: tuple[Breaker, ...]
-    """Known features of the model that differ; empty when equal."""
+    """Known features of the model that differ, and solver settings that stop too early."""
     without_breakers: float | None
     """Difference in qvel that is left without them; None when there was nothing to measure."""
 
@@ -109,11 +115,14 @@ def prove_equivalence(
         pair = _pair(_converged(config), rounded=precision == "float64")
         played = record(*pair, *size)
         proof = _figures(pair, played, precision)
-        equal = _equal(proof, limit)
+        other_model = model_differences(*(env.engine.model for env in pair))
+        equal = _equal(proof, limit) and not other_model
         boundaries: tuple[Boundary, ...] = ()
         if not equal:
             on_progress("looking for the part that differs")
             boundaries = find_boundaries(*pair, played, limit)
+            if other_model and boundaries[0].part != "physics":
+                boundaries = (Boundary("physics", "model", math.nan, other_model),)
     single = proof
     if precision == "float64":
         on_progress(f"{CANDIDATE} against {REFERENCE}, float32, solver converged")
@@ -128,7 +137,11 @@ def prove_equivalence(
             robot = load_robot(config.robot)
             breakers, left = measure_breakers(robot, _converged(config), *size, limit)
     breakers += _early_stop(single, training, config)
-    passed = equal and _equal(single, limit if single is proof else TOLERANCES["float32"])
+    passed = (
+        equal
+        and _equal(single, limit if single is proof else TOLERANCES["float32"])
+        and proof.contact >= LEAST_CONTACT
+    )
     return Equivalence(passed, limit, proof, single, training, boundaries, breakers, left)
 
 
@@ -178,6 +191,7 @@ def _figures(
         single_step=difference(reference, played.reference, played.single),
         free_running=difference(reference, played.reference, played.free),
         contact=float((sum(loads) > 0).mean()),
+        ends=int(played.reference.done.sum()),
         steps=steps,
         envs=envs,
     )
@@ -203,5 +217,7 @@ def _early_stop(converged: Figures, training: Figures, config: EnvConfig) -> tup
     if gaps[0] > TOLERANCES["float32"] or gaps[1] <= TOLERANCES["float32"]:
         return ()
     where = f"env.mjx: iterations {config.mjx.iterations}, ls_iterations {config.mjx.ls_iterations}"
-    remedy = "raise them, or accept that the policy trains on slightly other physics"
+    remedy = (
+        f"raise both (at {CONVERGED.iterations} they converge), or accept slightly other physics"
+    )
     return (Breaker("solver stopped before convergence", where, gaps[1], remedy),)

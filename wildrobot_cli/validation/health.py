@@ -9,6 +9,10 @@ from wildrobot_cli.validation.checks import Check
 
 _TORQUE_SHARE = 0.6
 """Standing still may take this share of a servo's torque: the rest is for walking."""
+_LOADS = (0.9, 1.1)
+"""Feet bear the weight at home: the sum of the switches, in weights."""
+_LEAST_LOAD = 0.2
+"""Each foot bears at least this share of the weight."""
 _ROUNDING = 1e-9
 
 
@@ -64,8 +68,10 @@ def _contacts(robot: Robot, data: mujoco.MjData) -> Check:
     }
     shares = ", ".join(f"{side} {load / robot.weight:.0%}" for side, load in loads.items())
     found = f"{data.ncon} contacts; {shares} of the weight"
-    passed = min(loads.values()) > 0
-    return Check("contact at home", passed, found, "load on both feet")
+    total, least = sum(loads.values()) / robot.weight, min(loads.values()) / robot.weight
+    passed = _LOADS[0] <= total <= _LOADS[1] and least >= _LEAST_LOAD
+    expected = f"{_LOADS[0]:.0%} to {_LOADS[1]:.0%} in all, each {_LEAST_LOAD:.0%} or more"
+    return Check("contact at home", bool(passed), found, expected)
 
 
 def _torques(robot: Robot, data: mujoco.MjData) -> Check:

@@ -14,16 +14,25 @@ from brax.envs.base import State
 from wildrobot_cli.env.context import StepContext
 from wildrobot_cli.env.environment import VALUE_KEY, Episode, WildRobotEnv
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.runtime.estimation import root_heading
+from wildrobot_cli.runtime.rotations import up_vector
 from wildrobot_cli.validation.checks import Check
 from wildrobot_cli.validation.compare import play
 from wildrobot_cli.validation.health import check_model
 
 ORIENTATIONS = 1000
 """Random orientations that roll, pitch and heading are checked on."""
+LEVEL_POSES = 100
+"""Headings, and angles of the heading joint, that the IMU is checked on."""
 ORIENTATION_TOLERANCE = {"float64": 1e-6, "float32": 1e-4}
 """Largest error in roll, pitch and heading [rad]."""
 STANDING_STEPS = 100
 """Control steps for which the home pose must stand without a policy."""
+
+MOST_TILT, MOST_SUNK = 2.0, 5.0
+"""How far a robot that stands may lean [deg] and rise or sink [mm]."""
+IMU_TOLERANCE = 1e-3
+"""Largest error of a level robot's sensed up vector and heading [rad]."""
 
 Span = tuple[float, float]
 
@@ -80,11 +89,7 @@ def _finite(name: str, after: State, first: int, count: int) -> Check:
     seen = {"obs": after.obs, "reward": after.reward, "qpos": after.pipeline_state.physics.qpos}
     bad = [key for key, tree in seen.items() if not _all_finite(tree)]
     failed = 1.0 - float(np.mean(after.pipeline_state.physics.ok))
-    found = (
-        f"not finite: {', '.join(bad)}"
-        if bad
-        else f"{len(after.reward)} steps of {count} environments"
-    )
+    found = f"not finite: {', '.join(bad)}" if bad else f"{len(after.reward)} steps x {count}"
     found += f"; {failed:.1%} of simulations failed" if failed else ""
     return Check(f"{name} actions", not bad and not failed, found, "finite, no failed simulation")
 
@@ -105,7 +110,10 @@ def _poses(env: WildRobotEnv, seed: int) -> list[Check]:
     context, fired = placed(jnp.asarray(np.concatenate([*groups.values()])))
     ends = np.cumsum([len(poses) for poses in groups.values()])
     at = {name: slice(end - len(groups[name]), end) for name, end in zip(groups, ends, strict=True)}
-    checks = [_orientations(angles, jax.tree.map(lambda leaf: leaf[at["orientations"]], context))]
+    checks = [
+        _imu(env, seed),
+        _orientations(angles, jax.tree.map(lambda leaf: leaf[at["orientations"]], context)),
+    ]
     for name in env.config.terminations:
         short, beyond = (np.asarray(fired[name])[at[f"{name} {s}"]] for s in (_SHORT, _BEYOND))
         found = f"fires {beyond.sum()}/{len(beyond)} beyond, {short.sum()}/{len(short)} short of it"
@@ -125,6 +133,28 @@ def _placed(env: WildRobotEnv, qpos: jax.Array) -> tuple[StepContext, dict[str, 
     """What the terms read of a robot at rest in a pose, and which terminations fire."""
     context = env.context(_place(env, qpos))
     return context, env.terminations(context)
+
+
+def _imu(env: WildRobotEnv, seed: int) -> Check:
+    """What the IMU and the heading joint say of a level robot that is turned at the waist."""
+    robot, rng = env.robot, np.random.default_rng(seed)
+    headings = rng.uniform(-np.pi, np.pi, LEVEL_POSES)
+    poses = np.stack([_turned(robot, 0.0, 0.0, heading) for heading in headings])
+    joints = rng.uniform(robot.lower, robot.upper, (LEVEL_POSES, len(robot.joint_names)))
+    if robot.heading_joint is not None:
+        at = robot.heading_joint
+        poses[:, robot.qpos_ids[at]] = joints[:, at]
+    placed = jax.jit(jax.vmap(partial(_place, env)))(jnp.asarray(poses, jnp.result_type(float)))
+    imu = np.asarray(placed.physics.sensordata, float)[:, robot.imu.orientation]
+    angles = poses[:, robot.qpos_ids]
+    sensed = np.array(
+        [root_heading(q, a, robot.heading_joint, np) for q, a in zip(imu, angles, strict=True)]
+    )
+    turned = np.abs((sensed - headings + np.pi) % (2 * np.pi) - np.pi).max()
+    leaning = np.abs(up_vector(imu, np) - np.array([0.0, 0.0, 1.0])).max()
+    found = f"up wrong by {leaning:.1e}, heading by {turned:.1e} rad"
+    passed = bool(max(turned, leaning) <= IMU_TOLERANCE)
+    return Check("IMU on a level robot", passed, found, f"within {IMU_TOLERANCE:g}")
 
 
 def _orientations(angles: np.ndarray, context: StepContext) -> Check:
@@ -177,7 +207,9 @@ def _stands(env: WildRobotEnv) -> Check:
     sunk = 1000 * (home[env.robot.root_qpos][2] - float(context.height[-1]))
     found = f"tilt {tilt:.1f} deg, sunk {sunk:.1f} mm, on feet {loads[0]:.0%}, {loads[1]:.0%}"
     name = f"home stands for {STANDING_STEPS * env.dt:g} s"
-    return Check(name, bool(not fell and loads.min() > 0), found, "no fall, load on both feet")
+    still = tilt <= MOST_TILT and abs(sunk) <= MOST_SUNK
+    expected = f"no fall, at most {MOST_TILT:g} deg and {MOST_SUNK:g} mm, load on both feet"
+    return Check(name, bool(not fell and still and loads.min() > 0), found, expected)
 
 
 def _place(env: WildRobotEnv, qpos: jax.Array) -> Episode:
