@@ -13,7 +13,7 @@ import pytest
 
 from wildrobot_cli import EnvConfig
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.physics import mjx
+from wildrobot_cli.physics import factory, mjx
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.mjx import MjxEngine
 from wildrobot_cli.physics.model import engine_model
@@ -210,3 +210,22 @@ def test_importing_the_environment_prints_nothing():
     code = "import wildrobot_cli; wildrobot_cli.WildRobotEnv"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stdout) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("backend", "installed", "asked", "impl"),
+    [
+        ("gpu", True, "auto", "warp"),
+        ("gpu", False, "auto", "jax"),
+        ("cpu", True, "auto", "jax"),
+        ("gpu", True, "jax", "jax"),
+        ("cpu", False, "warp", "warp"),
+    ],
+)
+def test_warp_is_chosen_on_an_nvidia_gpu_where_it_is_installed(
+    backend, installed, asked, impl, monkeypatch
+):
+    monkeypatch.setattr(factory.jax, "default_backend", lambda: backend)
+    monkeypatch.setattr(factory, "find_spec", lambda name: object() if installed else None)
+    config = EnvConfig.from_file("ppo.yaml", (f"env.mjx.impl={asked}",))
+    assert factory.resolve_impl(config) == impl

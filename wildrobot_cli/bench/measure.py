@@ -13,6 +13,7 @@ import jax.numpy as jnp
 
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
 from wildrobot_cli.env.wrappers import wrap_for_training
+from wildrobot_cli.physics.factory import resolve_impl
 
 What = Literal["physics", "env"]
 
@@ -107,7 +108,7 @@ def _time(
         speeds.append(CHUNK * num_envs / (time.perf_counter() - begin))
     middle = statistics.median(speeds)
     spread = min(speeds), middle, max(speeds)
-    impl = env.config.mjx.impl if env.engine.name == "mjx" else None
+    impl = resolve_impl(env.config) if env.engine.name == "mjx" else None
     return Row(what, env.engine.name, impl, num_envs, middle, *spread, compile_s, _peak_memory())
 
 

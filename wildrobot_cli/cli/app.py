@@ -40,7 +40,7 @@ EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Physics engine: auto, mujoco or mjx.")
 ]
 ImplOption = Annotated[
-    str | None, typer.Option("--impl", help="Implementation of MJX: jax or warp.")
+    str | None, typer.Option("--impl", help="Implementation of MJX: auto, jax or warp.")
 ]
 CheckpointOption = Annotated[
     str | None,

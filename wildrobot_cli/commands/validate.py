@@ -10,7 +10,7 @@ from wildrobot_cli.bench.measure import Row, measure_environment, measure_physic
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, suggest
-from wildrobot_cli.physics.factory import resolve_engine
+from wildrobot_cli.physics.factory import resolve_engine, resolve_impl
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.validation.compare import Difference
 from wildrobot_cli.validation.equivalence import (
@@ -87,7 +87,7 @@ def choose_modes(name: str, skip_bench: bool) -> tuple[Mode, ...]:
 def choose_precision(x64: bool | None, config: Config) -> Precision:
     """Return the precision of the proof: double, unless told or where MJX has only single."""
     if x64 is None:
-        return "float32" if config.env.mjx.impl == "warp" else "float64"
+        return "float32" if resolve_impl(config.env) == "warp" else "float64"
     return "float64" if x64 else "float32"
 
 

@@ -165,8 +165,8 @@ class MujocoConfig(SolverConfig):
 class MjxConfig(SolverConfig):
     """The MJX engine."""
 
-    impl: Literal["jax", "warp"] = "jax"
-    """Implementation behind MJX."""
+    impl: Literal["auto", "jax", "warp"] = "auto"
+    """Implementation behind MJX; `auto` is warp on an NVIDIA GPU where warp-lang is installed."""
 
 
 class EnvConfig(Model):

@@ -1,10 +1,12 @@
 """From a configuration's engine choice to an engine."""
 
+from importlib.util import find_spec
+
 import jax
 
 from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig
 from wildrobot_cli.physics.model import engine_model
-from wildrobot_cli.physics.protocol import Engine
+from wildrobot_cli.physics.protocol import Engine, Impl
 from wildrobot_cli.robot import Robot
 
 
@@ -13,6 +15,14 @@ def resolve_engine(choice: EngineChoice) -> EngineName:
     if choice == "auto":
         return "mjx" if jax.default_backend() == "gpu" else "mujoco"
     return choice
+
+
+def resolve_impl(config: EnvConfig) -> Impl:
+    """Return the implementation of MJX that the configuration means on this machine."""
+    if config.mjx.impl != "auto":
+        return config.mjx.impl
+    nvidia = jax.default_backend() == "gpu" and find_spec("warp") is not None
+    return "warp" if nvidia else "jax"
 
 
 def make_engine(robot: Robot, config: EnvConfig) -> Engine:
@@ -31,4 +41,4 @@ def make_engine(robot: Robot, config: EnvConfig) -> Engine:
         return MujocoEngine(model, robot.root_body, config.substeps, config.mujoco.threads)
     from wildrobot_cli.physics.mjx import MjxEngine
 
-    return MjxEngine(model, robot.root_body, config.substeps, config.mjx.impl)
+    return MjxEngine(model, robot.root_body, config.substeps, resolve_impl(config))

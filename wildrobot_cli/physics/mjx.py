@@ -1,7 +1,7 @@
 """MJX: MuJoCo's physics as a JAX program, on whatever device JAX runs."""
 
 from importlib.util import find_spec
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,9 +10,7 @@ from mujoco import mjx
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.physics.constants import INPUTS, DerivedConstants
-from wildrobot_cli.physics.protocol import FASTEST, Params, PhysicsState, check_params
-
-Impl = Literal["jax", "warp"]
+from wildrobot_cli.physics.protocol import FASTEST, Impl, Params, PhysicsState, check_params
 
 _FRICTION = "dof_frictionloss"
 """Raised above zero: MJX, unlike MuJoCo, locks a joint whose friction is drawn as zero."""

@@ -1,11 +1,13 @@
 """What the environment asks of a physics engine, and nothing more."""
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import jax
 import mujoco
 from flax import struct
 
+Impl = Literal["jax", "warp"]
+"""What can be behind MJX."""
 Params = dict[str, jax.Array]
 """Model fields that differ between environments, by their `MjModel` name; empty is the robot."""
 

@@ -18,6 +18,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from wildrobot_cli.config.schema import BatchConfig, Config
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.physics.factory import resolve_impl
 
 AXIS = "envs"
 AUTO = "auto"
@@ -88,7 +89,7 @@ class Placement:
         self._num_envs = batch.num_envs
         self.mesh: Mesh | None = None
         devices = np.array(jax.devices())
-        if engine != "mjx" or config.env.mjx.impl != "jax":
+        if engine != "mjx" or resolve_impl(config.env) != "jax":
             if jax.process_count() > 1:
                 raise EnvironmentUnavailable("--distributed needs --engine mjx with --impl jax")
             return

@@ -14,6 +14,7 @@ import jax
 from wildrobot_cli.config.schema import EngineName, EnvConfig, SolverConfig
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.physics.factory import resolve_impl
 from wildrobot_cli.robot import load_robot
 from wildrobot_cli.validation.boundaries import Boundary, find_boundaries
 from wildrobot_cli.validation.breakers import Breaker, measure_breakers
@@ -106,7 +107,7 @@ def prove_equivalence(
     Raises:
         ConfigError: MJX cannot simulate the robot, or computes in single precision alone.
     """
-    if precision == "float64" and config.mjx.impl == "warp":
+    if precision == "float64" and resolve_impl(config) == "warp":
         raise ConfigError("impl 'warp' computes in single precision: use --x32, or --impl jax")
     limit = TOLERANCES[precision] if tolerance is None else tolerance
     size, many = (seed, num_envs, num_steps), (seed, max(num_envs, FLOAT32_ENVS), num_steps)
