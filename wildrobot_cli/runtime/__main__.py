@@ -13,8 +13,9 @@ import numpy as np
 from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.golden import TOLERANCE, replay
+from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.policy import load
-from wildrobot_cli.runtime.session import HELP, Display, Outcome, run_session
+from wildrobot_cli.runtime.session import Display, Outcome, run_session
 from wildrobot_cli.runtime.supervisor import Event
 
 
