@@ -111,11 +111,13 @@ def test_a_robot_with_other_limits_is_refused_by_name(walker, root):
 
 def test_a_reader_that_goes_away_does_not_cut_the_run_short(walker):
     process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.3", "--log", "log")
-    process.stdout.readline()
+    for _ in range(2):  # what it says before the robot moves
+        process.stdout.readline()
     process.stdout.close()
     err = process.stderr.read()
     process.wait(60)
     assert "Traceback" not in err
+    assert (walker / "log").is_dir(), err
     assert {path.name for path in (walker / "log").iterdir()} >= {"log.npz", "truth.npz"}
     causes = [
         json.loads(line)["cause"] for line in (walker / "log/events.jsonl").read_text().splitlines()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import shutil
 import threading
 import time
@@ -14,7 +15,7 @@ pytest.importorskip("onnxruntime")
 
 import numpy as np
 
-from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import session
 from wildrobot_cli.runtime.session import Display, run_session
 
@@ -46,7 +47,8 @@ class Scene:
         self.robot, self.folder = Robot(description), folder
 
     def run(self, display=QUIET, seconds=1.0):
-        return run_session(self.bundle, self.robot, self.folder, np.zeros(3), display, seconds)
+        command = self.bundle.description.commands.lowest
+        return run_session(self.bundle, self.robot, self.folder, command, display, seconds)
 
     def causes(self):
         lines = (self.folder / "events.jsonl").read_text().splitlines()
@@ -208,3 +210,18 @@ def test_keys_are_heard_after_the_end_of_the_input(scene, keyboard):
     outcome = scene.run(seconds=60.0)
     presser.join(10)
     assert outcome.trip.cause == "emergency"
+
+
+@pytest.mark.parametrize("place", range(3))
+@pytest.mark.parametrize("beyond", [-10.0, 10.0, np.nan])
+def test_a_command_outside_the_training_is_refused_before_anything_moves(scene, place, beyond):
+    commands = scene.bundle.description.commands
+    command = commands.lowest.copy()
+    command[place] = beyond
+    name = ("forward", "left", "turn")[place]
+    low, high = commands.lowest[place], commands.highest[place]
+    message = f"command: {name} {beyond:g}: the policy was trained for {low:g} .. {high:g}"
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        run_session(scene.bundle, scene.robot, scene.folder, command, QUIET)
+    assert scene.robot.written.targets == []
+    assert not scene.folder.exists()

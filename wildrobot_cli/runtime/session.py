@@ -16,6 +16,7 @@ from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle
 from wildrobot_cli.runtime.hardware import Robot, check_fits
 from wildrobot_cli.runtime.keys import REFRESH, keys, on_terminal
+from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
 from wildrobot_cli.runtime.policy import load
@@ -97,11 +98,12 @@ def run_session(
         quantized: whether to run the policy of 8 bits.
 
     Raises:
-        ConfigError: the policy is for another robot, or does not load.
+        ConfigError: the policy is for another robot or other commands, or does not load.
         EnvironmentUnavailable: onnxruntime is missing, or the log cannot be written.
     """
     description = bundle.description
     check_fits(description, robot.facts)
+    check_command(description, command)
     supervisor = Supervisor(description, load(bundle, quantized))
     log = RunLog(folder, len(description.joints.names))
     loop = Loop(robot, supervisor, description.control_period, log)
