@@ -10,7 +10,7 @@ pytest.importorskip("onnxruntime")
 
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.log import RunLog
+from wildrobot_cli.runtime.log import MODES, RunLog
 from wildrobot_cli.runtime.supervisor import Event, Mode, Order
 from wildrobot_cli.simulated.closed_loop import Runtime
 from wildrobot_cli.simulated.configuration import simulation_config
@@ -72,13 +72,58 @@ def test_a_real_robots_log_gives_what_its_sensors_say_and_no_more(command, log, 
     assert figures["heading_drift_deg"] == pytest.approx(truth["heading_drift_deg"], abs=0.5)
 
 
-def test_a_robot_that_stopped_itself_fails_the_gate(command, log):
-    (log / "truth.npz").unlink()
-    events = [{"time": 0, "cause": "walking"}, {"time": 3, "cause": "tilt"}]
-    (log / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+def happened(log, *causes):
+    (log / "events.jsonl").write_text("".join(json.dumps({"cause": c}) + "\n" for c in causes))
+
+
+def change_modes(log, change):
+    with np.load(log / "log.npz", allow_pickle=False) as file:
+        rows = dict(file)
+    change(rows["mode"])
+    np.savez(log / "log.npz", **rows)
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize("cause", ["tilt", "emergency", "program"])
+def test_a_robot_that_stopped_itself_fails_the_gate(command, log, simulated, cause):
+    if not simulated:
+        (log / "truth.npz").unlink()
+    happened(log, "walking", "command", cause, "stopped")
     done = command("eval", "stood")
-    assert done.code == 1
+    assert done.code == 1, done
     assert "FAILED" in done.out
+
+
+def test_a_stop_before_the_walk_fails_the_gate_and_gives_no_figures(command, log, tmp_path):
+    happened(log, "sensor", "stopped")
+
+    def stop_early(modes):
+        modes[:50] = MODES.index(Mode.STARTING)
+        modes[50:] = MODES.index(Mode.STOPPED)
+
+    change_modes(log, stop_early)
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 1, done
+    figures = json.loads((tmp_path / "out.json").read_text())["scenarios"]["log"]
+    assert (figures["falls"], figures["torque_rms_nm"]["mean"]) == (1, None)
+
+
+def test_what_came_after_the_first_stop_is_not_measured(command, log, tmp_path):
+    (log / "truth.npz").unlink()
+    happened(log, "walking", "hand", "stopped", "reset", "walking", "tilt", "stopped")
+
+    def stop_between(modes):
+        modes[50:60] = MODES.index(Mode.STOPPED)
+
+    change_modes(log, stop_between)
+    with np.load(log / "log.npz", allow_pickle=False) as file:
+        rows = dict(file)
+    rows["encoders"][60:] += np.linspace(0, 50, 90)[:, None]  # fast, but later
+    np.savez(log / "log.npz", **rows)
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 0, done
+    figures = json.loads((tmp_path / "out.json").read_text())["scenarios"]["log"]
+    assert figures["joint_speed_p99_rps"] < 10
 
 
 def test_options_that_would_change_what_was_measured_are_refused(command, log):

@@ -107,3 +107,21 @@ def test_a_robot_with_other_limits_is_refused_by_name(walker, root):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "joint 'left_knee_pitch': limits 0.0 .. 2.09 rad in the policy, 0.0 .. 2.0" in err
+
+
+def test_a_reader_that_goes_away_does_not_cut_the_run_short(walker):
+    process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.3", "--log", "log")
+    for _ in range(2):  # what it says before the robot moves
+        process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    process.wait(60)
+    assert "Traceback" not in err
+    assert (walker / "log").is_dir(), err
+    assert {path.name for path in (walker / "log").iterdir()} >= {"log.npz", "truth.npz"}
+    causes = [
+        json.loads(line)["cause"] for line in (walker / "log/events.jsonl").read_text().splitlines()
+    ]
+    assert causes[0] == "walking"
+    assert causes[-1] == "stopped"
+    assert "program" not in causes

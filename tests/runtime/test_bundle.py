@@ -10,6 +10,7 @@ import onnx
 import pytest
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.runtime import __main__ as runtime
 from wildrobot_cli.runtime.bundle import checksums, open_bundle
 from wildrobot_cli.runtime.description import parse
 from wildrobot_cli.runtime.golden import replay
@@ -52,6 +53,40 @@ def test_golden_trace_replays_on_the_quantized_policy_nearly(bundle):
     exact, near = replay(bundle, load(bundle)), replay(bundle, load(bundle, quantized=True))
     assert max(exact.differences.values()) <= 1e-5
     assert 1e-5 < near.differences["action"] < 0.5
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        lambda targets, action: (targets + np.float32(0.01), action),
+        lambda targets, action: (targets, action + np.float32(0.01)),
+        lambda targets, action: (np.nan * targets, action),
+        lambda targets, action: (targets, np.nan * action),
+    ],
+    ids=["targets", "action", "no targets", "no action"],
+)
+def test_a_policy_that_answers_otherwise_fails_the_golden_trace(bundle, fault, monkeypatch, capsys):
+    honest = load(bundle)
+    monkeypatch.setattr(runtime, "load", lambda _: lambda seen: fault(*honest(seen)))
+    assert not runtime.check(bundle)
+    assert "FAILED" in capsys.readouterr().out
+
+
+def test_a_trace_with_numbers_that_are_none_does_not_pass(folder):
+    with np.load(folder / "golden.npz", allow_pickle=False) as file:
+        trace = dict(file)
+    trace["observation"][3, 0] = np.nan
+    np.savez(folder / "golden.npz", **trace)
+    sign(folder)
+    bundle = open_bundle(folder)
+    assert not replay(bundle, load(bundle)).passed
+
+
+def test_the_exported_policy_passes_its_golden_trace(bundle, capsys):
+    assert runtime.check(bundle)
+    out = capsys.readouterr().out
+    assert "golden targets: largest difference" in out
+    assert out.endswith("passed\n")
 
 
 @pytest.mark.parametrize("name", ["policy.onnx", "policy.json", "golden.npz", "config.yaml"])

@@ -64,6 +64,15 @@ def test_targets_reach_the_servos_over_a_terminal(robot, description):
     assert not any(robot.servos.loaded.values())
 
 
+def test_closing_takes_the_torque_off(description):
+    bus = ServoBus(description, Clock())
+    robot = BusRobot(description, read_wiring(description, None), bus, LevelImu(), bus.clock)
+    robot.write(description.joints.home_target)
+    assert all(bus.loaded.values())
+    robot.close()
+    assert not any(bus.loaded.values())
+
+
 def test_half_of_the_joints_are_read_each_period(description):
     bus = ServoBus(description, Clock())
     robot = BusRobot(description, read_wiring(description, None), bus, LevelImu(), bus.clock)

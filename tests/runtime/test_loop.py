@@ -101,6 +101,31 @@ def test_emergency_stop_has_the_last_word_over_a_write_in_progress(rig):
     assert len(rig.written.targets) == 31
 
 
+@pytest.mark.parametrize("order", [("reset", "emergency"), ("emergency", "reset")])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_reset_within_the_same_control_step_does_not_undo_an_emergency(rig, order, stopped):
+    def press():
+        for key in order:
+            rig.loop.emergency("button") if key == "emergency" else rig.loop.reset()
+
+    if stopped:
+        rig.plan[30] = lambda: rig.loop.stop("hand", "by key")
+    rig.plan[60] = press
+    rig.run(100)
+    after = rig.log.columns()["mode"][60:]
+    assert (after == MODES.index("stopped")).all()
+    assert not rig.written.torque
+
+
+def test_a_reset_ends_the_emergency_it_was_asked_after(rig):
+    rig.plan[30] = lambda: rig.loop.emergency("button")
+    rig.plan[40] = rig.loop.reset
+    rig.plan[60] = lambda: rig.loop.emergency("button")
+    rig.run(80)
+    assert modes(rig) == ["starting", "walking", "stopped", "starting", "stopped"]
+    assert len(rig.written.targets) == 30 + 20
+
+
 def test_emergency_stop_works_while_the_loop_hangs(rig):
     entered, go_on = threading.Event(), threading.Event()
     honest = rig.robot.read

@@ -2,7 +2,7 @@
 
 from wildrobot_cli.commands.run import RunRequest, run_bundle
 from wildrobot_cli.runtime.__main__ import exit_code, plain_display
-from wildrobot_cli.runtime.session import HELP
+from wildrobot_cli.runtime.keys import HELP
 
 
 def run_and_show(request: RunRequest) -> int:

@@ -5,6 +5,7 @@ there are its sensors alone: what they cannot say is None.
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +22,10 @@ from wildrobot_cli.runtime.supervisor import Mode
 from wildrobot_cli.simulated.server import ENV, TRUTH
 
 SCENARIO = "log"
+VERDICT = ("episodes", "successes", "success_rate", "success_ci95", "falls")
+"""Figures that say whether it kept walking."""
 SENSED = (
-    "episodes",
-    "successes",
-    "success_rate",
-    "success_ci95",
-    "falls",
+    *VERDICT,
     "yaw_rate_error_rps",
     "heading_drift_deg",
     "torque_rms_nm",
@@ -38,6 +37,8 @@ SENSED = (
 """Figures that a real robot's sensors give; torques are estimates from targets and angles."""
 WANTED = ("done", "hand")
 """Causes of a stop that the owner asked for."""
+NO_STOP = ("walking", "stopped", "reset", "command")
+"""Causes of events that stop nothing."""
 
 
 def is_log(folder: Path) -> bool:
@@ -46,30 +47,41 @@ def is_log(folder: Path) -> bool:
 
 
 def evaluate_log(folder: Path) -> Evaluation:
-    """Measure the walk in a log, from its first step to the stop.
+    """Measure the walk in a log, from its first step to the first stop.
+
+    A robot that stopped itself fails as one that fell does; when it did so before it walked, there
+    is nothing else to say of it.
 
     Raises:
-        ConfigError: the log does not read, or the robot never walked.
+        ConfigError: the log does not read, or the robot was never let walk.
     """
     try:
         with np.load(folder / ROWS, allow_pickle=False) as file:
             rows = {name: file[name] for name in file.files}
         description = parse(json.loads(str(rows.pop("description"))))
-        walking = rows["mode"] == MODES.index(Mode.WALKING)
-        rows = {name: column[walking] for name, column in rows.items()}
+        stopped = np.isin(rows["mode"], [MODES.index(m) for m in (Mode.STOPPING, Mode.STOPPED)])
+        rows = {name: column[np.cumsum(stopped) == 0] for name, column in rows.items()}
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{folder}: not a readable log: {error}") from None
-    if not walking.any():
-        raise ConfigError(f"{folder}: the robot never walked")
-    if (folder / TRUTH).is_file():
-        metrics, trajectory = _from_truth(folder, rows)
+    stopped_itself = _stopped_itself(folder)
+    walking = rows["mode"] == MODES.index(Mode.WALKING)
+    walk = {name: column[walking] for name, column in rows.items()}
+    if walking.any() and (folder / TRUTH).is_file():
+        metrics, trajectory = _from_truth(folder, walk, stopped_itself)
+    elif walking.any():
+        metrics, trajectory = _from_sensors(description, walk, stopped_itself)
+    elif len(walking) and stopped_itself:
+        metrics, trajectory = _from_sensors(description, rows, stopped_itself)
+        metrics = {k: v if k in VERDICT else _blank(v) for k, v in metrics.items()}
     else:
-        metrics, trajectory = _from_sensors(description, rows, _stopped_itself(folder))
+        raise ConfigError(f"{folder}: the robot never walked")
     steps = description.document["training"]["env_steps"]
     return Evaluation(folder.name, steps, {SCENARIO: metrics}, {SCENARIO: trajectory}, 1.0)
 
 
-def _from_truth(folder: Path, rows: dict[str, np.ndarray]) -> tuple[dict[str, Any], Trajectory]:
+def _from_truth(
+    folder: Path, rows: dict[str, np.ndarray], stopped_itself: bool
+) -> tuple[dict[str, Any], Trajectory]:
     """Every figure, from the simulation's own states."""
     from wildrobot_cli.config.loader import load
     from wildrobot_cli.config.schema import EnvConfig
@@ -88,6 +100,9 @@ def _from_truth(folder: Path, rows: dict[str, np.ndarray]) -> tuple[dict[str, An
     command = rows["command"][seen][nearest[: len(ticks)], None]
     asked = {"command": command, "heading_target": nothing, "phase": nothing}
     trajectory = judge(env, asked, readout)
+    if stopped_itself:
+        alive = trajectory.alive & (np.arange(len(ticks)) < len(ticks) - 1)[:, None]
+        trajectory = replace(trajectory, alive=alive, fell=np.array([True]))
     return scenario_metrics(trajectory, servo_limits(env.robot)), trajectory
 
 
@@ -149,11 +164,11 @@ def _blank(value: Any) -> Any:
 
 
 def _stopped_itself(folder: Path) -> bool:
-    """Whether something else than the owner ended the walk."""
+    """Whether something else than the owner was the first to stop the robot."""
     try:
         lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
         causes = [json.loads(line)["cause"] for line in lines]
-    except (OSError, ValueError, KeyError):
-        return False
-    walked = causes[causes.index("walking") + 1 :] if "walking" in causes else []
-    return bool(walked) and walked[0] not in WANTED
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{folder}: not a readable log: {EVENTS}: {error}") from None
+    stops = [cause for cause in causes if cause not in NO_STOP]
+    return bool(stops) and stops[0] not in WANTED

@@ -93,7 +93,7 @@ A policy for the robot `{robot[name]}` ({count} joints), trained for {steps:,} c
 proved before it was written here: onnxruntime against JAX, the golden trace, and the closed loop
 against the training environment.
 
-    wildrobot run .                     # on a simulated robot
+    wildrobot run . --forward {commands[highest][0]:g}       # on a simulated robot
     python -m wildrobot_cli.runtime .   # check it where only numpy and onnxruntime are installed
     sha256sum --check SHA256SUMS
 

@@ -13,8 +13,9 @@ import numpy as np
 from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.golden import TOLERANCE, replay
+from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.policy import load
-from wildrobot_cli.runtime.session import HELP, Display, Outcome, run_session
+from wildrobot_cli.runtime.session import Display, Outcome, run_session
 from wildrobot_cli.runtime.supervisor import Event
 
 
@@ -38,7 +39,8 @@ def check(bundle: Bundle) -> bool:
     for name, gap in result.differences.items():
         print(f"golden {name}: largest difference {gap:.2g} (at most {TOLERANCE:g})")
     print(f"a control step takes {median:.3f} ms of one core, {p99:.3f} ms at the 99th percentile")
-    return max(result.differences.values()) <= TOLERANCE
+    print("passed" if result.passed else "FAILED: not the policy that was exported")
+    return result.passed
 
 
 def exit_code(outcome: Outcome) -> int:

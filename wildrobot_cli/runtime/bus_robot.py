@@ -128,7 +128,8 @@ class BusRobot:
         self._bus.write_now(STOPS * protocol.load(protocol.EVERYONE, False))
 
     def close(self) -> None:
-        """Close both ports."""
+        """Take the torque off, and close both ports."""
+        self.stop()
         self._bus.close()
         self._imu.close()
 

@@ -17,7 +17,7 @@ TOLERANCE = 1e-5
 KEYS = ("gyro", "orientation", "encoders", "command", "phase", "heading_target")
 """What the replay needs: sensors, commands, and the memory at the start."""
 RESULTS = ("observation", "action")
-"""What it must reproduce."""
+"""What it must reproduce; the targets follow from the action."""
 
 
 def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:
@@ -40,16 +40,24 @@ class Replay:
     """How a runtime did on the trace."""
 
     differences: dict[str, float]
-    """Largest absolute differences by name; see `RESULTS`."""
+    """Largest absolute differences by name; see `RESULTS`. NaN where something is not a number."""
     seconds: np.ndarray
     """Processor time of each control step, from sensors to safe targets [s]. Shape (T,)."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is the same; what is not a number never is."""
+        return all(gap <= TOLERANCE for gap in self.differences.values())
 
 
 def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
     """Feed the recorded sensors to the runtime, and compare what it sees and does."""
     trace = read_golden(bundle)
     estimator, limits = Estimator(bundle.description), TargetLimits(bundle.description)
-    seen: dict[str, list[np.ndarray]] = {name: [] for name in RESULTS}
+    joints = bundle.description.joints
+    wanted = joints.home_target + bundle.description.action_scale * trace["action"]
+    expected = {**trace, "targets": np.clip(wanted, joints.lower, joints.upper)}
+    seen: dict[str, list[np.ndarray]] = {name: [] for name in (*RESULTS, "targets")}
     seconds, last = [], None
     for k, command in enumerate(trace["command"]):
         read_at = np.full(trace["encoders"].shape[1], k)
@@ -63,7 +71,7 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
         last = limits(targets, last, sensors.encoders)
         estimator.acted(action)
         seconds.append(time.thread_time() - begin)
-        for name, value in zip(RESULTS, (observation, action), strict=True):
+        for name, value in zip(seen, (observation, action, targets), strict=True):
             seen[name].append(value)
-    gaps = {name: np.abs(np.stack(rows) - trace[name]) for name, rows in seen.items()}
+    gaps = {name: np.abs(np.stack(rows) - expected[name]) for name, rows in seen.items()}
     return Replay({name: float(gap.max()) for name, gap in gaps.items()}, np.array(seconds))

@@ -43,7 +43,7 @@ class Robot(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Take the torque off, and let go of the connection."""
         ...
 
 

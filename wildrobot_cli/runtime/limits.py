@@ -2,7 +2,11 @@
 
 import numpy as np
 
+from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.description import Description
+
+COMMANDS = ("forward", "left", "turn")
+"""What a command's numbers are called [m/s, m/s, rad/s]."""
 
 
 class TargetLimits:
@@ -34,6 +38,16 @@ class TargetLimits:
         if last is not None:
             targets = np.minimum(np.maximum(targets, last - self._step), last + self._step)
         return np.minimum(np.maximum(targets, self._lower), self._upper)
+
+
+def check_command(description: Description, command: np.ndarray) -> None:
+    """Raise `ConfigError` when a command is outside what the policy was trained for. Shape (3,)."""
+    ranges = zip(description.commands.lowest, description.commands.highest, strict=True)
+    for name, value, (low, high) in zip(COMMANDS, command, ranges, strict=True):
+        if not low <= value <= high:
+            raise ConfigError(
+                f"command: {name} {value:g}: the policy was trained for {low:g} .. {high:g}"
+            )
 
 
 class CommandGate:

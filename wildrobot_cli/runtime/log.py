@@ -1,6 +1,8 @@
 """The log of a run on a robot: one row a control step, and every event with cause and time."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -45,20 +47,36 @@ class RunLog:
         return self._rows[-1] if self._rows else None
 
     def flush(self, events: list[Event]) -> list[Event]:
-        """Append events that are not on disk yet; return them."""
+        """Append events that are not on disk yet; return them.
+
+        Raises:
+            EnvironmentUnavailable: they cannot be written.
+        """
         new = events[self._flushed :]
-        self._flushed = len(events)
         if new:
-            with (self.folder / EVENTS).open("a", encoding="utf-8") as file:
+            with self._writing(EVENTS) as path, path.open("a", encoding="utf-8") as file:
                 file.writelines(json.dumps(event._asdict()) + "\n" for event in new)
+        self._flushed += len(new)
         return new
 
     def save(self, document: Any) -> Path:
-        """Write the rows, with the bundle's description; return the file."""
-        file = self.folder / ROWS
+        """Write the rows, with the bundle's description; return the file.
+
+        Raises:
+            EnvironmentUnavailable: they cannot be written.
+        """
         text = np.array(json.dumps(document))
-        np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
-        return file
+        with self._writing(ROWS) as path:
+            np.savez_compressed(path, description=text, **self.columns())  # type: ignore[arg-type]
+        return path
+
+    @contextmanager
+    def _writing(self, name: str) -> Iterator[Path]:
+        path = self.folder / name
+        try:
+            yield path
+        except OSError as error:
+            raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 
     def columns(self) -> dict[str, np.ndarray]:
         """Rows side by side; NaN stands for what a control step did not have. Shapes (T, ...)."""

@@ -33,15 +33,20 @@ class Loop:
         """Take the robot and who decides for it; `period` is the time of a control step [s]."""
         self._robot, self._supervisor, self._log = robot, supervisor, log
         self._period, self._clock, self._sleep = period, clock, sleep
-        self._emergency: str | None = None
+        # Each emergency is an object of its own. Other threads write the newest; the loop alone
+        # writes the one it heard and the one a reset ended, so none can be overwritten unseen.
+        self._emergency: Trip | None = None
+        self._heard: Trip | None = None
+        self._ended: Trip | None = None
         self._softly: Trip | None = None
-        self._reset = self._quit = False
+        self._resets: tuple[Trip | None] | None = None
+        self._quit = False
         self.command = np.zeros(3)
         """What is asked of the policy [m/s, m/s, rad/s]; may be replaced at any time."""
 
     def emergency(self, cause: str) -> None:
         """Take the torque off now; the loop follows. For any thread, and for signal handlers."""
-        self._emergency = cause
+        self._emergency = Trip("emergency", cause)
         self._robot.stop()
 
     def stop(self, cause: str, detail: str) -> None:
@@ -49,8 +54,8 @@ class Loop:
         self._softly = Trip(cause, detail)
 
     def reset(self) -> None:
-        """Ask to begin anew, by hand, after a stop."""
-        self._reset = True
+        """Ask to begin anew, by hand, after a stop; an emergency not yet heard outlasts it."""
+        self._resets = (self._heard,)
 
     def quit(self) -> None:
         """Ask the loop to end as soon as the robot is stopped."""
@@ -106,23 +111,28 @@ class Loop:
 
     def _hear(self, now: float) -> None:
         """Take what other threads asked for."""
-        if self._emergency is not None:
+        emergency, resets = self._emergency, self._resets
+        self._resets = None
+        if emergency is not self._heard and emergency is not None:
+            self._heard = emergency
             if self._supervisor.mode is not Mode.STOPPED:
-                self._supervisor.emergency(self._emergency, now)
+                self._supervisor.emergency(emergency.detail, now)
         elif self._softly is not None:
             self._supervisor.stop(self._softly, now)
             self._softly = None
-        if self._reset:
-            self._reset = False
-            if self._supervisor.reset(now):
-                self._emergency = None
+        if resets is not None and resets[0] is emergency and self._supervisor.reset(now):
+            self._ended = emergency
 
     def _obey(self, order: Order) -> None:
         """Write targets, or take the torque off; an emergency meanwhile has the last word."""
-        if self._emergency is not None or order.mode is Mode.STOPPED:
+        if self._in_emergency or order.mode is Mode.STOPPED:
             self._robot.stop()
-        if self._emergency is not None or order.targets is None:
+        if self._in_emergency or order.targets is None:
             return
         self._robot.write(order.targets)
-        if self._emergency is not None:
+        if self._in_emergency:
             self._robot.stop()
+
+    @property
+    def _in_emergency(self) -> bool:
+        return self._emergency is not self._ended

@@ -1,12 +1,9 @@
 """A run on a robot, from the first reading to the saved log; keys and signals stop it."""
 
 import math
-import os
-import select
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,8 +12,11 @@ from types import FrameType
 
 import numpy as np
 
+from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle
 from wildrobot_cli.runtime.hardware import Robot, check_fits
+from wildrobot_cli.runtime.keys import REFRESH, keys, on_terminal
+from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
 from wildrobot_cli.runtime.policy import load
@@ -24,11 +24,10 @@ from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.supervisor import Event, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
 
-REFRESH = 0.1
-"""Time between two looks at keys and at the loop [s]."""
+PATIENCE = 1.0
+"""How much longer than a soft stop the loop may take to end before its torque is taken [s]."""
 SWITCH = 2e-4
 """How long another thread may keep the loop waiting for the interpreter [s]."""
-HELP = "Enter: emergency stop   s: soft stop   r: reset after a stop   q: soft stop and quit"
 
 
 @dataclass(frozen=True)
@@ -58,6 +57,23 @@ class Display:
     """Something that happened."""
 
 
+class _Screen:
+    """Shows what it can: a screen that is gone must not stop a robot."""
+
+    def __init__(self, display: Display) -> None:
+        self._display: Display | None = display
+
+    def show(self, events: list[Event], status: str) -> None:
+        if self._display is None:
+            return
+        try:
+            for event in events:
+                self._display.event(event)
+            self._display.status(status)
+        except OSError:
+            self._display = None
+
+
 def run_session(
     bundle: Bundle,
     robot: Robot,
@@ -69,6 +85,9 @@ def run_session(
 ) -> Outcome:
     """Run a bundle's policy on a robot until it is done, stopped, or interrupted.
 
+    However this ends, the servos are without torque: what goes wrong here stops the robot softly,
+    and at once when the loop does not follow.
+
     Args:
         bundle: the policy.
         robot: what it runs on.
@@ -79,39 +98,55 @@ def run_session(
         quantized: whether to run the policy of 8 bits.
 
     Raises:
-        ConfigError: the policy is for another robot, or does not load.
+        ConfigError: the policy is for another robot or other commands, or does not load.
         EnvironmentUnavailable: onnxruntime is missing, or the log cannot be written.
     """
     description = bundle.description
     check_fits(description, robot.facts)
+    check_command(description, command)
     supervisor = Supervisor(description, load(bundle, quantized))
     log = RunLog(folder, len(description.joints.names))
     loop = Loop(robot, supervisor, description.control_period, log)
     loop.command = command
-    stay = sys.stdin.isatty()
-    failure: list[BaseException] = []
+    failures: list[BaseException] = []
 
     def work() -> None:
         try:
-            loop.run(seconds, stay)
+            loop.run(seconds, on_terminal())
         except BaseException as error:  # the robot is stopped; the main thread reports it
-            failure.append(error)
+            failures.append(error)
 
     hurry()
     sys.setswitchinterval(SWITCH)
     thread = threading.Thread(target=work, name="control", daemon=True)
-    with _signals(loop) as caught:
+    screen = _Screen(display)
+    with _signals(loop) as caught, keys(loop):
         thread.start()
-        while thread.is_alive():
-            _take_key(loop, stay)
-            for event in log.flush(supervisor.events):
-                display.event(event)
-            display.status(_status(log))
-    log.flush(supervisor.events)
-    log.save(description.document)
-    if failure:
-        raise failure[0]
+        try:
+            while thread.is_alive():
+                thread.join(REFRESH)
+                screen.show(log.flush(supervisor.events), _status(log))
+        except BaseException as error:  # whatever it is, the robot comes first
+            failures.append(error)
+            _end(loop, thread, description.safety.soft_stop_time + PATIENCE, error)
+    try:
+        log.flush(supervisor.events)
+        log.save(description.document)
+    except WildRobotError as error:
+        failures.append(error)
+    if failures:
+        raise failures[0]
     return Outcome(folder, supervisor.trip, caught[0] if caught else None)
+
+
+def _end(loop: Loop, thread: threading.Thread, patience: float, error: BaseException) -> None:
+    """Stop softly, and at once when that takes longer than `patience` [s]."""
+    loop.quit()
+    loop.stop("program", f"{type(error).__name__}: {error}")
+    thread.join(patience)
+    if thread.is_alive():
+        loop.emergency("the loop does not follow")
+        thread.join(PATIENCE)
 
 
 @contextmanager
@@ -134,24 +169,6 @@ def _signals(loop: Loop) -> Iterator[list[int]]:
     finally:
         for number, old in before.items():
             signal.signal(number, old)
-
-
-def _take_key(loop: Loop, terminal: bool) -> None:
-    """Wait a little for a line on the terminal, and do what it says; see `HELP`."""
-    if not terminal:
-        time.sleep(REFRESH)
-        return
-    if not select.select([sys.stdin], [], [], REFRESH)[0]:
-        return
-    line = os.read(sys.stdin.fileno(), 1024).decode(errors="replace").strip()
-    if line == "r":
-        loop.reset()
-    elif line in ("s", "q"):
-        if line == "q":
-            loop.quit()
-        loop.stop("hand", "by key")
-    else:
-        loop.emergency("by key")
 
 
 def _status(log: RunLog) -> str:

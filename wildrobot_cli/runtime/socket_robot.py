@@ -71,7 +71,8 @@ class SocketRobot:
             self._send(pack(STOP))
 
     def close(self) -> None:
-        """Send the robot away."""
+        """Take the torque off, and send the robot away."""
+        self.stop()
         self._send(pack(BYE))
         self._socket.close()
 
