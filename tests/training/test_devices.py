@@ -118,6 +118,7 @@ def test_two_devices_train_as_one(machine):
     assert json.loads((machine.folder / "two" / "summary.json").read_text())["finished"]
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_and_one_of_them_writes(machine):
     outputs = [finish(process) for process in machine.start_two("both")]
     assert "saved in both" in outputs[0]
