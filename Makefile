@@ -44,7 +44,7 @@ lock: python  ## write requirements/test.txt anew
 	$(PYTHON) -m venv --clear .venv-lock
 	.venv-lock/bin/pip install --quiet uv
 	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --constraint requirements/test.in \
-	  --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --upgrade --universal --python-version 3.11 --generate-hashes \
 	  --no-header --quiet --output-file requirements/test.txt
 	rm -rf .venv-lock
 

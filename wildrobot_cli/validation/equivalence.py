@@ -119,31 +119,34 @@ def prove_equivalence(
         other_model = model_differences(*(env.engine.model for env in pair))
         equal = _equal(proof, limit) and not other_model
         boundaries: tuple[Boundary, ...] = ()
+        breakers: tuple[Breaker, ...] = ()
+        left = None
         if not equal:
             on_progress("looking for the part that differs")
-            boundaries = find_boundaries(*pair, played, limit)
-            if other_model and boundaries[0].part != "physics":
-                boundaries = (Boundary("physics", "model", math.nan, other_model),)
-    single = proof
-    if precision == "float64":
-        on_progress(f"{CANDIDATE} against {REFERENCE}, float32, solver converged")
-        single = _measure(_converged(config), *many, rounded=False)
-    on_progress(f"{CANDIDATE} against {REFERENCE}, float32, at training settings")
-    training = _measure(config, *many, rounded=True)
-    breakers: tuple[Breaker, ...] = ()
-    left = None
-    if not equal:
-        on_progress("measuring the features that are known to differ")
-        with jax.enable_x64(precision == "float64"):
+            boundaries = _blame(pair, played, limit, other_model)
+            on_progress("measuring the features that are known to differ")
             robot = load_robot(config.robot)
             breakers, left = measure_breakers(robot, _converged(config), *size, limit)
+    single, single_limit = proof, limit
+    if precision == "float64":
+        on_progress(f"{CANDIDATE} against {REFERENCE}, float32, solver converged")
+        single, single_limit = _measure(_converged(config), *many, False), TOLERANCES["float32"]
+    on_progress(f"{CANDIDATE} against {REFERENCE}, float32, at training settings")
+    training = _measure(config, *many, rounded=True)
     breakers += _early_stop(single, training, config)
-    passed = (
-        equal
-        and _equal(single, limit if single is proof else TOLERANCES["float32"])
-        and proof.contact >= LEAST_CONTACT
-    )
+    touched = proof.contact >= LEAST_CONTACT
+    passed = equal and touched and _equal(single, single_limit)
     return Equivalence(passed, limit, proof, single, training, boundaries, breakers, left)
+
+
+def _blame(
+    pair: tuple[WildRobotEnv, WildRobotEnv], played: Record, tolerance: float, other_model: str
+) -> tuple[Boundary, ...]:
+    """Name the parts that differ; the model, where it differs by less than rounding shows."""
+    found = find_boundaries(*pair, played, tolerance)
+    if other_model and not any(boundary.part == "physics" for boundary in found):
+        return (Boundary("physics", "model", math.nan, other_model),)
+    return found
 
 
 def _measure(config: EnvConfig, seed: int, num_envs: int, num_steps: int, rounded: bool) -> Figures:
