@@ -8,7 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from wildrobot_cli.config.schema import Config, EnvConfig
+    from wildrobot_cli.config.environment import EnvConfig
+    from wildrobot_cli.config.schema import Config
     from wildrobot_cli.env.environment import WildRobotEnv
     from wildrobot_cli.env.wrappers import wrap_for_training
     from wildrobot_cli.errors import WildRobotError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Config": "config.schema",
-    "EnvConfig": "config.schema",
+    "EnvConfig": "config.environment",
     "Evaluation": "evaluation.evaluate",
     "Export": "export.job",
     "Progress": "training.progress",

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from wildrobot_cli.config.schema import CommandConfig
+from wildrobot_cli.config.environment import CommandConfig
 from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.gait import foot_phases, swing_height
 from wildrobot_cli.runtime.estimation import TURN, advance_phase

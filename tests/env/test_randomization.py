@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from puppet import put
 
-from wildrobot_cli.config.schema import RandomizationConfig
+from wildrobot_cli.config.environment import RandomizationConfig
 from wildrobot_cli.env.randomization import draw_params
 
 FIELDS = {

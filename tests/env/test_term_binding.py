@@ -3,7 +3,7 @@
 import pytest
 
 from wildrobot_cli import EnvConfig, WildRobotEnv
-from wildrobot_cli.config.schema import ObservationTerm, RewardTerm, TerminationTerm
+from wildrobot_cli.config.environment import ObservationTerm, RewardTerm, TerminationTerm
 from wildrobot_cli.env import privileged, rewards, terminations
 from wildrobot_cli.env.terms import bind, check_names
 from wildrobot_cli.errors import ConfigError

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from brax.training import types
 
-from wildrobot_cli.config.schema import AmpConfig, DiscriminatorConfig
+from wildrobot_cli.config.learning import AmpConfig, DiscriminatorConfig
 from wildrobot_cli.training.amp import (
     Amp,
     Demonstrations,

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from pydantic import Field
 
+from wildrobot_cli.config.base import Count, Model, Positive
 from wildrobot_cli.config.loader import load
 from wildrobot_cli.config.resources import config_dir
-from wildrobot_cli.config.schema import Count, Model, Positive
 
 
 class SafetyConfig(Model):

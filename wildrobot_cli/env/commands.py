@@ -5,7 +5,7 @@ import math
 import jax
 import jax.numpy as jnp
 
-from wildrobot_cli.config.schema import CommandConfig
+from wildrobot_cli.config.environment import CommandConfig
 
 
 def draw_schedule(rng: jax.Array, config: CommandConfig, episode_length: float) -> jax.Array:

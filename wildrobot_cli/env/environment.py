@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from brax.envs.base import Env, State
 from flax import struct
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env import privileged, rewards, terminations
 from wildrobot_cli.env.commands import command_at, draw_schedule
 from wildrobot_cli.env.context import StepContext, Task, read_context

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from brax.envs.base import State
 from flax import struct
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
 from wildrobot_cli.env.reference import FEATURES, MOVING, Reference, Start
 from wildrobot_cli.physics.protocol import Engine

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import mujoco
 
-from wildrobot_cli.config.schema import RandomizationConfig
+from wildrobot_cli.config.environment import RandomizationConfig
 from wildrobot_cli.physics.protocol import Params, nominal
 
 NONE = (1.0, 1.0)

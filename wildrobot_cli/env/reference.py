@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wildrobot_cli.config.schema import EnvConfig, ReferenceConfig
+from wildrobot_cli.config.environment import EnvConfig, ReferenceConfig
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.features import Style
 from wildrobot_cli.motion.library import Frames, load_clips, load_library, motion_dir

@@ -6,7 +6,7 @@ from functools import partial
 from math import isfinite
 from typing import Any
 
-from wildrobot_cli.config.schema import Term
+from wildrobot_cli.config.environment import Term
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.robot import Robot
 

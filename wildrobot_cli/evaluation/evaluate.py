@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wildrobot_cli.config.schema import Config, EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics

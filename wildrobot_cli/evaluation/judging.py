@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
 from wildrobot_cli.evaluation.rollout import record_step
 from wildrobot_cli.evaluation.trajectory import Trajectory

@@ -8,7 +8,7 @@ import numpy as np
 import optax
 from brax.training import networks
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.reference import Reference
 from wildrobot_cli.evaluation.gait import settled
 from wildrobot_cli.evaluation.trajectory import Bools, Floats, Trajectory

@@ -83,8 +83,8 @@ def _from_truth(
     folder: Path, rows: dict[str, np.ndarray], stopped_itself: bool
 ) -> tuple[dict[str, Any], Trajectory]:
     """Every figure, from the simulation's own states."""
+    from wildrobot_cli.config.environment import EnvConfig
     from wildrobot_cli.config.loader import load
-    from wildrobot_cli.config.schema import EnvConfig
     from wildrobot_cli.env.environment import WildRobotEnv
     from wildrobot_cli.evaluation.judging import faultless, judge
 

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
+from wildrobot_cli.config.base import Count, Model, NonNegative, Positive, Unit
 from wildrobot_cli.config.document import read_yaml
 from wildrobot_cli.config.loader import validate
-from wildrobot_cli.config.schema import Count, Model, NonNegative, Positive, Unit
 
 Curve = Annotated[tuple[float, ...], Field(min_length=5)]
 Share = Annotated[float, Field(gt=0, lt=1)]

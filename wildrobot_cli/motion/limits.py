@@ -1,9 +1,9 @@
 """What a clip must hold to be accepted."""
 
+from wildrobot_cli.config.base import Model, NonNegative, Positive, Range
 from wildrobot_cli.config.document import read_yaml
 from wildrobot_cli.config.loader import validate
 from wildrobot_cli.config.resources import asset_dir
-from wildrobot_cli.config.schema import Model, NonNegative, Positive, Range
 
 
 class CheckLimits(Model):

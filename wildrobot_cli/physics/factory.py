@@ -4,7 +4,7 @@ from importlib.util import find_spec
 
 import jax
 
-from wildrobot_cli.config.schema import EngineChoice, EngineName, EnvConfig
+from wildrobot_cli.config.environment import EngineChoice, EngineName, EnvConfig
 from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.physics.protocol import Engine, Impl
 from wildrobot_cli.robot import Robot

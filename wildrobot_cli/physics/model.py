@@ -4,7 +4,7 @@ import copy
 
 import mujoco
 
-from wildrobot_cli.config.schema import EnvConfig, SolverConfig
+from wildrobot_cli.config.environment import EnvConfig, SolverConfig
 from wildrobot_cli.robot import Robot
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from wildrobot_cli.config.schema import Model, NonNegative, Positive
+from wildrobot_cli.config.base import Model, NonNegative, Positive
 
 Name = Annotated[str, Field(min_length=1)]
 Names = Annotated[tuple[Name, ...], Field(min_length=1)]

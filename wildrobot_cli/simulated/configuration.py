@@ -3,8 +3,8 @@
 import tempfile
 from pathlib import Path
 
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.config.loader import read_yaml, validate
-from wildrobot_cli.config.schema import EnvConfig
 from wildrobot_cli.runtime.bundle import Bundle
 
 CONFIG = "config.yaml"

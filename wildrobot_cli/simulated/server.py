@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.config.loader import load
-from wildrobot_cli.config.schema import EnvConfig
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.packets import (
     BYE,

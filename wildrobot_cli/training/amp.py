@@ -16,7 +16,7 @@ from brax.training import networks, types
 from brax.training.acme import running_statistics, specs
 from flax import struct
 
-from wildrobot_cli.config.schema import AmpConfig, DiscriminatorConfig
+from wildrobot_cli.config.learning import AmpConfig, DiscriminatorConfig
 from wildrobot_cli.env.reference import FEATURES, MOVING
 
 Metrics = dict[str, jax.Array]

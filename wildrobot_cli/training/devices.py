@@ -16,7 +16,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from wildrobot_cli.config.schema import BatchConfig, Config
+from wildrobot_cli.config.learning import BatchConfig
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.physics.factory import resolve_impl
 

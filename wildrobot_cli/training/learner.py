@@ -19,7 +19,7 @@ from brax.training.agents.ppo import losses
 from brax.training.agents.ppo import networks as ppo_networks
 from flax import struct
 
-from wildrobot_cli.config.schema import BatchConfig, PPOConfig
+from wildrobot_cli.config.learning import BatchConfig, PPOConfig
 from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.training import amp as amp_module
 from wildrobot_cli.training import devices

@@ -6,7 +6,7 @@ from typing import Any
 from brax.training.acme import running_statistics
 from brax.training.agents.ppo import networks as ppo_networks
 
-from wildrobot_cli.config.schema import BatchConfig, PPOConfig
+from wildrobot_cli.config.learning import BatchConfig, PPOConfig
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY
 
 ObservationSize = dict[str, tuple[int, ...]]

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 from brax.training.acme import running_statistics, specs
 from brax.training.agents.ppo import networks as ppo_networks
 
-from wildrobot_cli.config.schema import BatchConfig, Config
+from wildrobot_cli.config.learning import BatchConfig
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import RunError
 from wildrobot_cli.physics.factory import resolve_engine

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
-from wildrobot_cli.config.schema import BatchConfig, Config
+from wildrobot_cli.config.learning import BatchConfig
+from wildrobot_cli.config.schema import Config
 
 
 @dataclass(frozen=True)

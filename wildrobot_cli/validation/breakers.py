@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import mujoco
 import numpy as np
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.validation.compare import advance, draw_actions, play

@@ -11,7 +11,7 @@ from typing import Literal
 
 import jax
 
-from wildrobot_cli.config.schema import EngineName, EnvConfig, SolverConfig
+from wildrobot_cli.config.environment import EngineName, EnvConfig, SolverConfig
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.physics.factory import resolve_impl

@@ -3,7 +3,7 @@
 import mujoco
 import numpy as np
 
-from wildrobot_cli.config.schema import EnvConfig
+from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.validation.checks import Check
 

@@ -1,0 +1,204 @@
+"""The environment's part of a configuration: robot, task, terms, engines."""
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import ConfigDict, Field, model_validator
+
+from wildrobot_cli.config.base import Count, Model, NonNegative, Positive, Range, Unit
+
+EngineChoice = Literal["auto", "mujoco", "mjx"]
+EngineName = Literal["mujoco", "mjx"]
+
+
+class Term(Model):
+    """One named term: its weight, and the parameters of the function of that name."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The function's own parameters: everything beside the declared fields."""
+        return dict(self.model_extra or {})
+
+
+class RewardTerm(Term):
+    """A reward term of `env/rewards.py`, by name."""
+
+    weight: float
+    """Factor of the term in the summed reward [1/s]."""
+
+
+class ObservationTerm(Term):
+    """An observation term of `runtime/observations.py` (policy) or `env/privileged.py` (value)."""
+
+    scale: float = 1.0
+    """Factor on the term's values."""
+
+
+class TerminationTerm(Term):
+    """A termination term of `env/terminations.py`, by name."""
+
+
+class CommandConfig(Model):
+    """What the robot is asked to do, drawn anew every `hold` seconds."""
+
+    forward: Range
+    """Forward velocity in the heading frame, lowest and highest [m/s]."""
+    lateral: Range
+    """Leftward velocity in the heading frame, lowest and highest [m/s]."""
+    yaw_rate: Range
+    """Turning rate, lowest and highest, counter-clockwise positive [rad/s]."""
+    hold: Positive
+    """Time between two draws [s]."""
+    zero_probability: Unit
+    """Share of draws that ask the robot to stand still."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for name in ("forward", "lateral", "yaw_rate"):
+            low, high = getattr(self, name)
+            if low > high:
+                raise ValueError(f"{name}: the lowest value {low} is above the highest {high}")
+        return self
+
+
+class GaitConfig(Model):
+    """The phase clock that the policy sees and the foot-height reward follows."""
+
+    frequency: Positive
+    """Gait cycles (two steps) per second [Hz]."""
+    swing_fraction: Annotated[float, Field(gt=0, lt=1)]
+    """Share of a cycle that each foot spends in the air."""
+
+
+class ResetConfig(Model):
+    """How an episode starts: the home pose with noise."""
+
+    joint_noise: NonNegative
+    """Half-width of the uniform noise on joint angles [rad]."""
+    velocity_noise: NonNegative
+    """Half-width of the uniform noise on root and joint speeds [m/s, rad/s]."""
+
+
+class SensorConfig(Model):
+    """What the sensors get wrong. Encoder resolution is the robot's, in its YAML."""
+
+    gyro_noise: NonNegative
+    """Standard deviation of the angular velocity reading [rad/s]."""
+    tilt_noise: NonNegative
+    """Standard deviation of the up vector's components [-]."""
+
+
+class RandomizationConfig(Model):
+    """Per-episode draws of model parameters, as factors of the robot's own values."""
+
+    friction: Range = (1.0, 1.0)
+    """Factor on contact friction."""
+    mass: Range = (1.0, 1.0)
+    """Factor on each body's mass and inertia."""
+    damping: Range = (1.0, 1.0)
+    """Factor on each joint's damping."""
+    gain: Range = (1.0, 1.0)
+    """Factor on each servo's position gain."""
+    torque_limit: Range = (1.0, 1.0)
+    """Factor on each servo's torque limit."""
+
+    @model_validator(mode="after")
+    def _factors(self) -> Self:
+        for name in type(self).model_fields:
+            low, high = getattr(self, name)
+            if not 0 < low <= high:
+                raise ValueError(f"{name}: expected 0 < lowest <= highest, got {low}, {high}")
+        return self
+
+
+class ReferenceConfig(Model):
+    """Reference motion: start states, the clock, and what style is compared with."""
+
+    library: str
+    """Folder of clips; `packaged` is the robot's own."""
+    window: Count
+    """Frames, at the control rate, that style is read from."""
+    resets: Unit
+    """Share of episodes that start inside a clip; the others start standing."""
+
+
+class SolverConfig(Model):
+    """MuJoCo's constraint solver."""
+
+    iterations: Count
+    """Newton iterations, at most."""
+    ls_iterations: Count
+    """Line-search iterations, at most."""
+    tolerance: NonNegative
+    """Stop when the scaled improvement falls below this."""
+
+
+class MujocoConfig(SolverConfig):
+    """The MuJoCo C engine."""
+
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads that step the batch; 0 is one for each core."""
+
+
+class MjxConfig(SolverConfig):
+    """The MJX engine."""
+
+    impl: Literal["auto", "jax", "warp"] = "auto"
+    """Implementation behind MJX; `auto` is warp on an NVIDIA GPU where warp-lang is installed."""
+
+
+class EnvConfig(Model):
+    """Everything that defines the environment."""
+
+    robot: str
+    """Robot YAML: a path, or the name of a packaged one."""
+    engine: EngineChoice
+    """Physics engine; `auto` is MuJoCo C on a CPU and MJX on a GPU."""
+    control_period: Positive
+    """Time between two actions [s]."""
+    substeps: Count
+    """Physics steps in a control period."""
+    episode_length: Positive
+    """Time until an episode is cut off, which is not a failure [s]."""
+    action_scale: Positive
+    """Joint angle around the home pose for an action of 1 [rad]."""
+    commands: CommandConfig
+    """Velocity commands."""
+    gait: GaitConfig
+    """Phase clock."""
+    resets: ResetConfig
+    """Start states."""
+    sensors: SensorConfig
+    """Sensor faults."""
+    randomization: RandomizationConfig
+    """Model parameters drawn for each episode."""
+    reference: ReferenceConfig | None = None
+    """Reference motion, if there is one; the phase clock then runs as the clips do."""
+    observations: dict[str, ObservationTerm]
+    """What the policy sees, in this order; only what the robot's own sensors give."""
+    privileged: dict[str, ObservationTerm]
+    """What the value function sees beside the policy's observations."""
+    rewards: dict[str, RewardTerm]
+    """Reward terms; their weighted sum, floored at zero, times the control period."""
+    terminations: dict[str, TerminationTerm]
+    """Failures that end an episode."""
+    fall_penalty: NonNegative
+    """Taken from the reward on a failure."""
+    mujoco: MujocoConfig
+    """Settings of the MuJoCo C engine."""
+    mjx: MjxConfig
+    """Settings of the MJX engine."""
+
+    @classmethod
+    def from_file(cls, name_or_path: str | Path, overrides: tuple[str, ...] = ()) -> "EnvConfig":
+        """Load the environment part of a configuration; see `Config.from_file`."""
+        from wildrobot_cli.config.schema import Config
+
+        return Config.from_file(name_or_path, overrides).env
+
+    @property
+    def episode_steps(self) -> int:
+        """Control steps in a full episode."""
+        return round(self.episode_length / self.control_period)
