@@ -1,0 +1,132 @@
+"""The commands that measure: `validate`, `eval` and `replay`."""
+
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wildrobot_cli.cli.options import (
+    CheckpointOption,
+    ConfigOption,
+    EngineOption,
+    ImplOption,
+    JsonOption,
+    SeedOption,
+    SetOption,
+    refuse_with,
+)
+from wildrobot_cli.errors import ConfigError
+
+
+def validate(
+    config: ConfigOption = "ppo.yaml",
+    mode: Annotated[
+        str, typer.Option("--mode", help="smoke, equivalence, jit, performance or all.")
+    ] = "all",
+    num_envs: Annotated[int, typer.Option("--num-envs", min=1, help="Environments.")] = 8,
+    num_steps: Annotated[int, typer.Option("--num-steps", min=3, help="Control steps.")] = 50,
+    engine: EngineOption = None,
+    impl: ImplOption = None,
+    robot: Annotated[
+        str | None, typer.Option("--robot", help="Robot YAML, or a packaged one's name.")
+    ] = None,
+    x64: Annotated[
+        bool | None, typer.Option("--x64/--x32", help="Precision of the proof; x64 if it can.")
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option("--tolerance", help="Of the proof: absolute in x64, relative in x32."),
+    ] = None,
+    skip_bench: Annotated[
+        bool, typer.Option("--skip-bench", help="Leave out the measurement of speed.")
+    ] = False,
+    seed: SeedOption = None,
+    overrides: SetOption = [],  # noqa: B006
+    json: JsonOption = None,
+) -> None:
+    """Prove the environment: MJX against MuJoCo C, compiled against eager, and more."""
+    from wildrobot_cli.commands.settings import load_config, prepare_jax
+
+    prepare_jax()
+    if tolerance is not None and not 0 < tolerance < math.inf:
+        raise ConfigError(f"--tolerance: expected a number above 0, got {tolerance}")
+    if robot is not None:
+        overrides = [*overrides, f"env.robot={robot}"]
+    settings = load_config(config, overrides, seed=seed, engine=engine, impl=impl)
+    from wildrobot_cli.cli.validate_view import run_validation
+    from wildrobot_cli.commands.validate import ValidationRequest, choose_modes, choose_precision
+
+    request = ValidationRequest(
+        config=settings,
+        modes=choose_modes(mode, skip_bench),
+        num_envs=num_envs,
+        num_steps=num_steps,
+        precision=choose_precision(x64, settings),
+        tolerance=tolerance,
+    )
+    if not run_validation(request, json):
+        raise typer.Exit(1)
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
+    scenario: Annotated[
+        list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
+    ] = ["flat"],  # noqa: B006
+    episodes: Annotated[
+        int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
+    ] = None,
+    checkpoint: CheckpointOption = None,
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
+    ] = None,
+    engine: EngineOption = None,
+    seed: SeedOption = None,
+    overrides: SetOption = [],  # noqa: B006
+    json: JsonOption = None,
+) -> None:
+    """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
+    from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
+
+    prepare_jax()
+    if (run / "log.npz").is_file():
+        given: dict[str, object] = {
+            "--episodes": episodes,
+            "--checkpoint": checkpoint,
+            "--video": video,
+        }
+        given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
+        refuse_with("a log", given, "what was measured then cannot be changed")
+        from wildrobot_cli.cli.eval_view import show_log
+
+        if not show_log(run, json):
+            raise typer.Exit(1)
+        return
+    if video is not None:
+        prepare_rendering()
+    from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
+    from wildrobot_cli.training.run_folder import open_run
+
+    folder = open_run(run)
+    settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
+    request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
+    if not run_evaluation(request):
+        raise typer.Exit(1)
+
+
+def replay(
+    dump: Annotated[Path, typer.Argument(help="A dump in a run's faults folder.")],
+    video: Annotated[
+        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
+    ] = None,
+) -> None:
+    """Show the last steps of a simulation that failed in training."""
+    from wildrobot_cli.commands.settings import prepare_jax, prepare_rendering
+
+    prepare_jax()
+    if video is not None:
+        prepare_rendering()
+    from wildrobot_cli.cli.replay_view import show_replay
+
+    show_replay(dump, video)
