@@ -135,7 +135,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "settings"))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     wandb.teardown()
-    yield
+    yield wandb
     wandb.teardown()
 
 
@@ -221,11 +221,13 @@ def test_histograms_reach_all_three_and_outlive_a_resume(run, tmp_path, offline)
     assert spread == {"low": 0.0, "high": 0.3, "shares": [0.25, 0.0, 0.75]}
     with MetricsLog(copy, 0, wandb=False) as log:
         log.write(40, {"fall": 0.0}, {"amp/speed_fresh": spread})
-    with MetricsLog(copy, 40, wandb=True):
-        pass
+    with MetricsLog(copy, 40, wandb=True) as log:
+        log.write(80, {"fall": 0.0}, {"amp/speed_fresh": spread})
     assert lines(copy)[-1]["amp/speed_fresh"] == spread
     kept = spreads(copy)["amp/speed_fresh"]
     assert list(kept.bucket_limit) == pytest.approx([0.1, 0.2, 0.3])
     assert list(kept.bucket) == [0.25, 0.0, 0.75]
-    [(_, values)] = curves(copy)
-    assert values["amp/speed_fresh"]["values"] == [0.25, 0.0, 0.75]
+    offline.teardown()  # waits until its own process has written everything
+    assert [values["amp/speed_fresh/values"] for _, values in curves(copy)] == 2 * [
+        [0.25, 0.0, 0.75]
+    ]
