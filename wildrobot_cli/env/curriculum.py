@@ -59,9 +59,8 @@ class CurriculumWrapper(Wrapper):
         config = self._config
         error = progress.error + metrics["velocity_error"].mean()
         falls, steps = progress.falls + metrics["fall"].mean(), progress.steps + 1
-        good = (error / steps < config.velocity_error) & (
-            falls / (steps * self._dt) <= config.falls
-        )
+        tracked = error / steps < config.velocity_error
+        stood = falls / (steps * self._dt) <= config.falls
         ended = steps >= round(config.window / self._dt)
         wider = jnp.minimum(progress.share + config.widening, 1.0)
         return Progress(
