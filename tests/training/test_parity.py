@@ -7,6 +7,7 @@ import pytest
 from wildrobot_cli import Config, WildRobotEnv, wrap_for_training
 from wildrobot_cli.bench.learning import brax_arguments
 from wildrobot_cli.training.learner import Learner
+from wildrobot_cli.training.networks import network_factory
 
 ITERATIONS = 3
 BATCH = {"num_envs": 16, "unroll_length": 5, "num_minibatches": 4}
@@ -42,7 +43,7 @@ def brax_learns(config: Config, env: WildRobotEnv):
     batch = config.ppo.mujoco
     _, params, _ = train(
         env,
-        **brax_arguments(config, env.backend),
+        **brax_arguments(config, env.backend) | {"network_factory": network_factory(batch)},
         num_timesteps=ITERATIONS * batch.num_envs * batch.unroll_length,
         wrap_env_fn=wrap_for_training,
         num_evals=0,

@@ -11,7 +11,7 @@ from wildrobot_cli.bench.stopwatch import Stopwatch
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.physics.factory import resolve_engine
-from wildrobot_cli.training.networks import network_factory
+from wildrobot_cli.training.networks import brax_factory
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.training.progress import Progress
 from wildrobot_cli.training.trainer import train
@@ -98,6 +98,6 @@ def brax_arguments(config: Config, engine: str) -> dict[str, Any]:
         "gae_lambda": ppo.gae_lambda,
         "max_grad_norm": ppo.max_grad_norm,
         "vf_loss_coefficient": ppo.value_weight,
-        "network_factory": network_factory(ppo, batch),
+        "network_factory": brax_factory(batch),
         "seed": config.seed,
     }

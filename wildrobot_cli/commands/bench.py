@@ -38,13 +38,13 @@ class BenchRequest:
     """The configuration, once for each number of environments, its engine named."""
     wanted: tuple[Wanted, ...]
     """What to measure."""
-    engines: tuple[str, ...] = ("mujoco", "mjx")
+    engines: tuple[str, ...]
     """Engines whose physics is measured alone."""
-    gpu: bool = False
+    gpu: bool
     """Whether to measure what a GPU is for."""
-    against: Path | None = None
+    against: Path | None
     """An earlier measurement."""
-    turns: int = TURNS
+    turns: int
     """Turns of each row."""
 
 
@@ -84,7 +84,7 @@ def make_request(
     named = resolve_engine(load(engine=engine).env.engine)
     configs = tuple(load(engine=named, num_envs=number) for number in num_envs or (None,))
     engines = ("mujoco", "mjx") if engine in (None, "auto") else (named,)
-    return BenchRequest(configs, wanted, engines, on_gpu, against)
+    return BenchRequest(configs, wanted, engines, on_gpu, against, TURNS)
 
 
 def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
