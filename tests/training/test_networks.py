@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 import pytest
+from brax.training.acme import running_statistics, specs
 
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY
 from wildrobot_cli.training.networks import brax_factory, network_factory
@@ -18,6 +19,12 @@ def networks(config):
     return brax_factory(batch)(SIZES, 3), network_factory(batch)(SIZES, 3)
 
 
+@pytest.fixture(scope="module")
+def normalizer():
+    shapes = {key: specs.Array(size, np.dtype("float32")) for key, size in SIZES.items()}
+    return running_statistics.init_state(shapes)
+
+
 def observations(*axes: int) -> dict:
     draw = np.random.default_rng(0).standard_normal
     return {key: draw((*axes, *size)).astype(np.float32) for key, size in SIZES.items()}
@@ -25,21 +32,21 @@ def observations(*axes: int) -> dict:
 
 @pytest.mark.parametrize("axes", [(), (5,), (4, 5), (2, 3, 4)])
 @pytest.mark.parametrize("which", ["policy_network", "value_network"])
-def test_outputs_are_those_of_brax(networks, which, axes):
+def test_outputs_are_those_of_brax(networks, normalizer, which, axes):
     brax, ours = (getattr(made, which) for made in networks)
     params, seen = brax.init(jax.random.PRNGKey(0)), observations(*axes)
-    expected, found = brax.apply(None, params, seen), ours.apply(None, params, seen)
+    expected, found = brax.apply(normalizer, params, seen), ours.apply(normalizer, params, seen)
     assert found.shape == expected.shape
     np.testing.assert_allclose(found, expected, rtol=ROUNDING, atol=ROUNDING)
 
 
 @pytest.mark.parametrize("which", ["policy_network", "value_network"])
-def test_gradients_are_those_of_brax(networks, which):
+def test_gradients_are_those_of_brax(networks, normalizer, which):
     brax, ours = (getattr(made, which) for made in networks)
     params, seen = brax.init(jax.random.PRNGKey(0)), observations(4, 5)
 
     def gradient(network):
-        return jax.grad(lambda p: (network.apply(None, p, seen) ** 2).mean())(params)
+        return jax.grad(lambda p: (network.apply(normalizer, p, seen) ** 2).mean())(params)
 
     pairs = zip(*map(jax.tree.leaves, (gradient(ours), gradient(brax))), strict=True)
     for found, expected in pairs:
