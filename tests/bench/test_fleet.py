@@ -90,3 +90,27 @@ def test_memory_of_a_process_is_not_its_parents(script, config):
     with Worker(script(body), config, 1) as worker:
         assert worker.answer()["mb"] < 250
     del ballast
+
+
+def test_a_process_that_waits_for_its_turn_clears_up(script, tmp_path, config):
+    body = f"""{ANSWERS}
+    try:
+        answer(compile_s=1)
+    finally:
+        open({str(tmp_path / "cleared")!r}, "w").close()
+    """
+    with Worker(script(body), config, 8) as worker:
+        worker.answer()
+    assert (tmp_path / "cleared").is_file()
+
+
+def test_a_process_that_does_not_end_is_ended(script, config, monkeypatch):
+    monkeypatch.setattr(fleet, "GRACE", 0.1)
+    body = """
+    import time
+    print(json.dumps({"compile_s": 1}), flush=True)
+    time.sleep(1000)
+    """
+    with Worker(script(body), config, 8) as worker:
+        worker.answer()
+    assert worker._process.returncode == -9

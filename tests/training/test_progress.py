@@ -2,6 +2,7 @@
 
 import pytest
 
+from wildrobot_cli.training.memory import peak_memory_mb
 from wildrobot_cli.training.progress import FORECAST_AFTER, Clock, Schedule
 
 STEPS, PERIOD = 1000, 0.02
@@ -43,8 +44,13 @@ def test_a_configuration_says_how_much_it_scores_and_evaluates(config):
     assert made.scoring_steps_per_s == pytest.approx(32 * 400 / 60)
 
 
-def test_memory_is_this_process():
-    assert 10 < forecast(schedule(), [0.5] * 12).memory_mb < 100_000
+def test_memory_is_what_this_process_has_needed():
+    assert forecast(schedule(), [0.5] * 12).memory_mb == pytest.approx(peak_memory_mb(), rel=0.1)
+
+
+def test_a_large_evaluation_needs_memory():
+    small, large = (forecast(schedule(evaluation=n), [0.5] * 12).memory_mb for n in (0, 4_000_000))
+    assert large > small + 1000
 
 
 def test_a_resumed_run_foretells_its_own_rest():

@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,8 @@ from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 
 OnProgress = Callable[[str], None]
 COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
+GRACE = 10.0
+"""Time that a process has to end by itself [s]."""
 WARM_STARTS = 3
 """Starts with a warm cache; the median one counts."""
 
@@ -107,11 +109,9 @@ class Worker:
     def turn(self) -> dict[str, float]:
         """Let it work for a turn, and return what it measured."""
         assert self._process.stdin is not None
-        try:
+        with suppress(BrokenPipeError):
             self._process.stdin.write("\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            pass
         return self.answer()
 
     def __enter__(self) -> Self:
@@ -124,9 +124,17 @@ class Worker:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the process."""
-        self._process.kill()
-        self._process.communicate()
+        """End the process: one that waits for its turn ends by itself, and clears up."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(GRACE if error is None else 0.0)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
         self._folder.cleanup()
 
 

@@ -9,7 +9,7 @@ from typing import Self
 
 from wildrobot_cli.config.learning import BatchConfig
 from wildrobot_cli.config.schema import Config
-from wildrobot_cli.training.memory import peak_memory_mb
+from wildrobot_cli.training.memory import foretold_memory_mb
 
 FORECAST_AFTER = 12
 """Iterations after which the rest is foretold; the first two, that warm up, do not count."""
@@ -128,4 +128,6 @@ class Schedule:
         speed, steps = clock.typical_speed, self.iterations * self.steps_per_iteration
         training = (steps - clock.env_steps) / speed
         scoring = training * self.scoring_steps_per_s / speed
-        return Forecast(training + scoring + self.evaluation_steps / speed, peak_memory_mb())
+        evaluation = self.evaluation_steps / speed
+        memory = foretold_memory_mb(self.evaluation_steps)
+        return Forecast(training + scoring + evaluation, memory)
