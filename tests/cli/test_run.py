@@ -144,6 +144,7 @@ def test_a_robot_with_other_limits_is_refused_by_name(walker, root):
     process = run(walker, *SHORT, "--robot", "mine.yaml")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
+    assert not (walker / "robot-logs").exists()
     assert "joint 'left_knee_pitch': limits 0.0 .. 2.09 rad in the policy, 0.0 .. 2.0" in err
 
 

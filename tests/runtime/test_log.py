@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import log as logs
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.log import RunLog, is_log, log_folder, read_events, read_log
@@ -83,6 +83,25 @@ def test_rows_that_come_while_others_are_written_are_not_lost(log, monkeypatch):
         log.flush([])
     log.save()
     assert_rows(read_log(log.folder)[0], 3000)
+
+
+def test_a_disk_that_refuses_for_a_while_loses_and_tears_no_row(log, monkeypatch):
+    monkeypatch.setattr(logs, "SYNC", 0.0)
+    fill(log, 3)
+    log.flush([])
+    sensors, order = row(3)
+    log.add(0.06, 0.0, 1e-4, sensors, order)
+    with monkeypatch.context() as patch, pytest.raises(EnvironmentUnavailable, match="No space"):
+        patch.setattr(logs.os, "fsync", refuse)
+        log.flush([])
+    with (log.folder / "rows.bin").open("ab") as file:
+        file.write(b"half a row")
+    log.save()
+    assert_rows(read_log(log.folder)[0], 4)
+
+
+def refuse(_):
+    raise OSError(28, "No space left on device")
 
 
 def test_a_step_without_sensors_and_targets_is_a_row_of_nan(log):

@@ -55,6 +55,8 @@ class RunLog:
         self._type = row_type(len(description.joints.names))
         self._document = description.document
         self._fresh: deque[Row] = deque()
+        self._unwritten: list[Row] = []
+        self._written = 0
         self._flushed = 0
         self._due = 0.0
         with self._writing(HEADER) as path:
@@ -103,16 +105,22 @@ class RunLog:
 
     def columns(self) -> dict[str, np.ndarray]:
         """Rows on disk and those to come, side by side. Shapes (T, ...)."""
-        rows = np.concatenate([_read_rows(self.folder, self._type), self._table(self._fresh)])
+        to_come = self._table([*self._unwritten, *self._fresh])
+        rows = np.concatenate([_read_rows(self.folder, self._type), to_come])
         return {name: rows[name] for name in self._type.names or ()}
 
     def _append_rows(self) -> None:
         """Append the rows that are there; the loop may add more meanwhile."""
-        rows = [self._fresh.popleft() for _ in range(len(self._fresh))]
-        self._append(UNFINISHED, self._table(rows).tobytes())
+        self._unwritten += [self._fresh.popleft() for _ in range(len(self._fresh))]
+        data = self._table(self._unwritten).tobytes()
+        self._append(UNFINISHED, data, self._written)
+        self._written += len(data)
+        self._unwritten = []
 
-    def _append(self, name: str, data: bytes) -> None:
+    def _append(self, name: str, data: bytes, after: int | None = None) -> None:
+        """Append to a file, `after` so many bytes: what a full disk cut off there is dropped."""
         with self._writing(name) as path, path.open("ab") as file:
+            file.truncate(after)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -45,17 +45,7 @@ class OnnxPolicy:
         except Exception as error:  # onnxruntime has many, all its own
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{source}: onnxruntime cannot load it: {reason}") from None
-        expected = {INPUT: observation_size, TARGETS: joints, ACTION: joints}
-        found = {end.name: end for end in (*self._inputs(), *self._session.get_outputs())}
-        for name, size in expected.items():
-            if name not in found or not _is_batch_of(size, found[name].shape):
-                got = found[name].shape if name in found else f"only {', '.join(found)}"
-                raise ConfigError(f"{source}: {name}: expected shape [batch, {size}], got {got}")
-            if found[name].type != "tensor(float)":
-                raise ConfigError(f"{source}: {name}: expected float32, got {found[name].type}")
-        if set(found) != set(expected):
-            extra = ", ".join(sorted(set(found) - set(expected)))
-            raise ConfigError(f"{source}: unexpected input or output: {extra}")
+        self._check_ends(source, {INPUT: observation_size, TARGETS: joints, ACTION: joints})
         self._try(source, observation_size)
 
     @property
@@ -75,6 +65,19 @@ class OnnxPolicy:
 
     def _inputs(self) -> list[Any]:
         return list(self._session.get_inputs())
+
+    def _check_ends(self, source: str, expected: Mapping[str, int]) -> None:
+        """Raise `ConfigError` when inputs or outputs are others, or of other sizes."""
+        found = {end.name: end for end in (*self._inputs(), *self._session.get_outputs())}
+        for name, size in expected.items():
+            if name not in found or not _is_batch_of(size, found[name].shape):
+                got = found[name].shape if name in found else f"only {', '.join(found)}"
+                raise ConfigError(f"{source}: {name}: expected shape [batch, {size}], got {got}")
+            if found[name].type != "tensor(float)":
+                raise ConfigError(f"{source}: {name}: expected float32, got {found[name].type}")
+        if set(found) != set(expected):
+            extra = ", ".join(sorted(set(found) - set(expected)))
+            raise ConfigError(f"{source}: unexpected input or output: {extra}")
 
     def _try(self, source: str, observation_size: int) -> None:
         """Raise `ConfigError` when the model loads and yet does not run."""

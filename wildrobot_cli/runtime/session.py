@@ -20,7 +20,7 @@ from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.screen import Display, Screen, status_line
 from wildrobot_cli.runtime.signals import signals
-from wildrobot_cli.runtime.supervisor import Supervisor
+from wildrobot_cli.runtime.supervisor import Event, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
 
 PATIENCE = 1.0
@@ -109,11 +109,7 @@ def run_session(
     patience = description.safety.soft_stop_time + PATIENCE
     failures, caught = _run(loop, seconds, look, patience)
     screen.close()
-    try:
-        log.flush(supervisor.events)
-        log.save()
-    except WildRobotError as error:
-        failures.append(error)
+    failures += _save(log, supervisor.events)
     if failures:
         raise failures[0]
     return Outcome(folder, supervisor.trip, caught[0] if caught else None)
@@ -148,6 +144,16 @@ def _run(
             failures.append(error)
             _end(loop, thread, patience, error)
     return failures, caught
+
+
+def _save(log: RunLog, events: list[Event]) -> list[BaseException]:
+    """Write what is not on disk yet; return what went wrong."""
+    try:
+        log.flush(events)
+        log.save()
+    except WildRobotError as error:
+        return [error]
+    return []
 
 
 def _end(loop: Loop, thread: threading.Thread, patience: float, error: BaseException) -> None:
