@@ -58,7 +58,7 @@ def test_without_mujoco_a_simulated_robot_is_refused_with_what_to_install(site, 
 from pathlib import Path
 from wildrobot_cli.commands.run import RunRequest, run_bundle
 from wildrobot_cli.errors import EnvironmentUnavailable
-request = RunRequest(Path(bundle), (0, 0, 0), 1, None, False, None, None, None, None, 0, 0)
+request = RunRequest(Path(bundle), (0.2, 0, 0), 1, None, False, None, None, None, None, 0, 0)
 try:
     run_bundle(request, None)
 except EnvironmentUnavailable as error:
