@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.config.disturbances import BumpConfig, TerrainConfig
-from wildrobot_cli.env.ground import draw_ground, height_at, normal_at, planes_under
+from wildrobot_cli.env.ground import above, draw_ground, height_at, normal_at, planes_under
 from wildrobot_cli.runtime.rotations import up_vector
 
 BUMPS = BumpConfig(height=(0.02, 0.02), wavelength=(0.2, 1.0))
@@ -81,3 +81,17 @@ def test_planes_touch_the_ground_with_its_normal_as_their_z_axis():
     back = np.asarray(quats) * [1, -1, -1, -1]  # up in the frame of the inverse turn is z in ours
     np.testing.assert_allclose(up_vector(back, np), normal_at(ground, places), atol=1e-6)
     np.testing.assert_allclose(np.linalg.norm(quats, axis=1), 1.0, rtol=1e-6)
+
+
+def test_heights_of_a_context_are_above_the_ground_below(puppet, start):
+    context = puppet.env.context(start.pipeline_state)
+    ground = jax.tree.map(lambda leaf: leaf[0], grounds(slope=(0.2, 0.2)))
+    feet = jnp.array([[0.5, 0.1, 0.3], [0.4, -0.1, 0.2]])
+    place = jnp.array([0.45, 0.02])
+    seen = above(context._replace(height=0.6, foot_positions=feet), ground, place)
+    rise = np.asarray(ground.gradient)
+    assert seen.height == pytest.approx(0.6 - place @ rise, abs=1e-6)
+    np.testing.assert_allclose(
+        seen.foot_positions[:, 2], feet[:, 2] - feet[:, :2] @ rise, atol=1e-6
+    )
+    np.testing.assert_array_equal(seen.foot_positions[:, :2], feet[:, :2])

@@ -48,4 +48,4 @@ def narrowed(schedule: jax.Array, config: CommandConfig, share: jax.Array) -> ja
     limits = jnp.asarray([config.forward, config.lateral, config.yaw_rate], schedule.dtype)
     middle = limits.mean(axis=1)
     moving = schedule.any(axis=1, keepdims=True)
-    return jnp.where(moving, middle + share * (schedule - middle), schedule)
+    return schedule + jnp.where(moving, (1.0 - share) * (middle - schedule), 0.0)

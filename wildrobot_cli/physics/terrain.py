@@ -1,7 +1,7 @@
 """A robot's model with a floor in pieces, one under each thing that touches it. Needs no JAX.
 
 A plane for every foot sphere can be laid along any ground, and a sphere on a plane is the contact
-that MJX and MuJoCo C agree on. Measured alternatives are in docs/robustness.md.
+that MJX and MuJoCo C agree on; on a height field they do not (docs/robustness.md).
 """
 
 from dataclasses import dataclass
