@@ -118,7 +118,7 @@ def test_an_unknown_scenario_names_the_nearest(refused, run):
 
 
 def test_an_unknown_video_format_is_refused(refused, run):
-    assert "expected a name that ends in .gif" in refused("eval", "tiny", "--video", "a.avi")
+    assert "expected a name that ends in .mp4, .gif" in refused("eval", "tiny", "--video", "a.avi")
 
 
 def test_a_limit_that_is_not_positive_is_refused(refused):

@@ -1,17 +1,20 @@
 """What `wildrobot eval` shows: progress, and a table a robot owner can read."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from wildrobot_cli.cli.animating import show_video, video_file
 from wildrobot_cli.cli.console import check_json, console, show_table, write_json
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import SCENARIOS, Evaluation, evaluate
 from wildrobot_cli.evaluation.run_log import evaluate_log
-from wildrobot_cli.evaluation.video import animate, check_video_path
+from wildrobot_cli.evaluation.table import table_rows
+from wildrobot_cli.evaluation.video import animate
+from wildrobot_cli.report.animation import KINDS, Animation, make_animation
+from wildrobot_cli.report.page import check_report, write_report
+from wildrobot_cli.robot import load_robot
 from wildrobot_cli.training.run_folder import RunFolder
 
 
@@ -32,9 +35,10 @@ class EvalDisplay:
             )
             self._bar.start()
         if scenario not in self._tasks:
+            name = f"measuring {scenario}" if scenario in SCENARIOS else scenario
             if not console.is_terminal:
-                console.print(f"measuring {scenario}" if scenario in SCENARIOS else scenario)
-            self._tasks[scenario] = self._bar.add_task(f"measuring {scenario}", total=1.0)
+                console.print(name)
+            self._tasks[scenario] = self._bar.add_task(name, total=1.0)
         self._bar.update(self._tasks[scenario], completed=share)
 
     def close(self) -> None:
@@ -60,6 +64,10 @@ class EvalRequest:
     """Control steps of the checkpoint; the newest when None."""
     video: Path | None
     """Animation to write."""
+    report: Path | None
+    """Page to write."""
+    no_rendering: str | None
+    """Why nothing can be rendered here; None where it can."""
     json: Path | None
     """Results file to write."""
 
@@ -67,8 +75,9 @@ class EvalRequest:
 def run_evaluation(request: EvalRequest) -> bool:
     """Evaluate a run, print the table, write what was asked; return whether the gates held."""
     check_json(request.json)
-    if request.video is not None:
-        check_video_path(request.video)
+    video = video_file(request.video)
+    if request.report is not None:
+        check_report(request.report)
     names = tuple(SCENARIOS) if "all" in request.scenarios else request.scenarios
     display = EvalDisplay()
     try:
@@ -80,15 +89,44 @@ def run_evaluation(request: EvalRequest) -> bool:
             request.checkpoint,
             display.update,
         )
-        if request.video is not None:
-            animate(request.run, request.config, request.checkpoint, request.video, display.update)
+        _draw(request, video, evaluation, display)
     finally:
         display.close()
     show_evaluation(evaluation)
-    if request.video is not None:
-        console.print(f"animation in {request.video}")
+    show_video(request.video, video)
+    if request.report is not None:
+        console.print(f"report in {request.report}", soft_wrap=True)
     write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
     return evaluation.passed
+
+
+def _draw(
+    request: EvalRequest, video: Path | None, evaluation: Evaluation, display: EvalDisplay
+) -> None:
+    """Write the animation and the page that were asked for, of the first scenario."""
+    robot = load_robot(request.config.env.robot)
+    trajectory = next(iter(evaluation.trajectories.values()))
+
+    def rendered(share: float) -> None:
+        display.update("animation", share)
+
+    if video is not None:
+        animate(video, robot, trajectory, rendered)
+    if request.report is not None:
+        if request.no_rendering is not None:
+            animation = Animation(missing=request.no_rendering)
+        elif video is not None and video.suffix.lower() in KINDS:
+            animation = Animation.read(video)
+        else:
+            animation = make_animation(robot, trajectory, rendered)
+        write_report(
+            request.report,
+            request.run,
+            robot,
+            evaluation,
+            animation,
+            lambda share: display.update("report", share),
+        )
 
 
 def show_log(folder: Path, json: Path | None) -> bool:
@@ -104,46 +142,7 @@ def show_evaluation(evaluation: Evaluation) -> None:
     """Print an evaluation's figures, one column a scenario, and its verdict."""
     steps = f"{evaluation.run} after {evaluation.env_steps:,} steps"
     columns = ("", *evaluation.scenarios)
-    rows = [
-        (label, *(_format(metrics, pattern, keys) for metrics in evaluation.scenarios.values()))
-        for label, pattern, *keys in _ROWS
-    ]
-    show_table(steps, columns, rows)
+    show_table(steps, columns, table_rows(evaluation.scenarios))
     gate = f"success rate at least {evaluation.min_success_rate:.0%} in every scenario"
     mark = "[green]passed[/green]" if evaluation.passed else "[red]FAILED[/red]"
     console.print(f"{mark}: {gate}")
-
-
-_ROWS: tuple[tuple[str, ...], ...] = (
-    ("episodes without a fall", "{} of {}", "successes", "episodes"),
-    ("  95 % interval", "{0[0]:.1%} .. {0[1]:.1%}", "success_ci95"),
-    ("distance [m]", "{:.2f}", "distance_m"),
-    ("velocity error [m/s]", "{:.3f}", "velocity_error_mps"),
-    ("yaw rate error [rad/s]", "{:.3f}", "yaw_rate_error_rps"),
-    ("heading drift [deg]", "{:.1f}", "heading_drift_deg"),
-    ("lateral drift [m]", "{:.2f}", "lateral_drift_m"),
-    ("duty factor, left and right", "{0[left]:.2f}  {0[right]:.2f}", "duty_factor"),
-    ("double support, flight", "{:.2f}  {:.3f}", "double_support", "flight"),
-    ("swing clearance [mm]", "{0[left]:.1f}  {0[right]:.1f}", "swing_clearance_m"),
-    ("foot slip [m/s]", "{:.3f}", "foot_slip_mps"),
-    ("step symmetry [%], alternation", "{:.1f}  {:.2f}", "symmetry_pct", "alternation"),
-    ("torque RMS, mean and worst [Nm]", "{0[mean]:.2f}  {0[worst]:.2f}", "torque_rms_nm"),
-    ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
-    ("joints beyond no-load speed", "{:.2%}", "overspeed"),
-    ("power [W]", "{:.1f}", "power_w"),
-    ("cost of transport", "{:.2f}", "cost_of_transport"),
-)
-"""Label, format, and the metrics that fill it."""
-
-_MILLI = "swing_clearance_m"
-
-
-def _format(metrics: Mapping[str, Any], pattern: str, keys: list[str]) -> str:
-    """Fill a row's pattern; a dash stands for what is undefined."""
-    values = [_in_milli(metrics[key]) if key == _MILLI else metrics[key] for key in keys]
-    flat = [v for value in values for v in (value.values() if isinstance(value, dict) else [value])]
-    return "-" if any(v is None for v in flat) else pattern.format(*values)
-
-
-def _in_milli(sides: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {side: None if value is None else 1000 * value for side, value in sides.items()}

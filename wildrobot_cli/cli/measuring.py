@@ -12,11 +12,13 @@ from wildrobot_cli.cli.options import (
     EngineOption,
     ImplOption,
     JsonOption,
+    ReportOption,
     SeedOption,
     SetOption,
+    VideoOption,
     refuse_with,
 )
-from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 
 
 def validate(
@@ -78,9 +80,8 @@ def evaluate(
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
     checkpoint: CheckpointOption = None,
-    video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
-    ] = None,
+    video: VideoOption = None,
+    report: ReportOption = None,
     engine: EngineOption = None,
     seed: SeedOption = None,
     overrides: SetOption = [],  # noqa: B006
@@ -95,6 +96,7 @@ def evaluate(
             "--episodes": episodes,
             "--checkpoint": checkpoint,
             "--video": video,
+            "--report": report,
         }
         given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
         refuse_with("a log", given, "what was measured then cannot be changed")
@@ -103,23 +105,38 @@ def evaluate(
         if not show_log(run, json):
             raise typer.Exit(1)
         return
-    if video is not None:
-        prepare_rendering()
+    no_rendering = None
+    try:
+        if video is not None or report is not None:
+            prepare_rendering()
+    except EnvironmentUnavailable as error:
+        if video is not None:
+            raise
+        no_rendering = str(error)
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
     from wildrobot_cli.training.run_folder import open_run
 
     folder = open_run(run)
     settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
-    request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
+    page = None if report is None else Path(report) if report else folder.report_file
+    request = EvalRequest(
+        run=folder,
+        config=settings,
+        scenarios=tuple(scenario),
+        episodes=episodes,
+        checkpoint=checkpoint,
+        video=video,
+        report=page,
+        no_rendering=no_rendering,
+        json=json,
+    )
     if not run_evaluation(request):
         raise typer.Exit(1)
 
 
 def replay(
     dump: Annotated[Path, typer.Argument(help="A dump in a run's faults folder.")],
-    video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
-    ] = None,
+    video: VideoOption = None,
 ) -> None:
     """Show the last steps of a simulation that failed in training."""
     from wildrobot_cli.commands.settings import prepare_jax, prepare_rendering

@@ -66,7 +66,8 @@ def prepare_rendering() -> None:
         os.environ["MUJOCO_GL"] = "osmesa"
     else:
         raise EnvironmentUnavailable(
-            "--video needs OpenGL without a screen: install OSMesa (Debian: apt install libosmesa6)"
+            "an animation needs OpenGL without a screen: install OSMesa "
+            "(Debian: apt install libosmesa6)"
         )
 
 

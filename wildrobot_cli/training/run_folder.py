@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def report_file(self) -> Path:
+        """The page of pictures that `eval --report` writes."""
+        return self.path / "report.html"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the process that trains here; says which one it is."""
         return self.path / "lock.json"
