@@ -72,12 +72,21 @@ def validate(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
-        list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
+        list[str],
+        typer.Option("--scenario", help="Scenario (name or YAML file), or `all`; repeatable."),
     ] = ["flat"],  # noqa: B006
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
     checkpoint: CheckpointOption = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN2", help="Measure another run beside it."),
+    ] = None,
+    sim_to_sim: Annotated[
+        bool,
+        typer.Option("--sim-to-sim", help="Hold both engines and half the physics step to it."),
+    ] = False,
     video: Annotated[
         Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
     ] = None,
@@ -87,13 +96,15 @@ def evaluate(
     json: JsonOption = None,
 ) -> None:
     """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
-    from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
+    from wildrobot_cli.commands.settings import as_overrides, prepare_jax, prepare_rendering
 
     prepare_jax()
     if (run / "log.npz").is_file():
         given: dict[str, object] = {
             "--episodes": episodes,
             "--checkpoint": checkpoint,
+            "--against": against,
+            "--sim-to-sim": sim_to_sim or None,
             "--video": video,
         }
         given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
@@ -103,15 +114,30 @@ def evaluate(
         if not show_log(run, json):
             raise typer.Exit(1)
         return
+    if sim_to_sim:
+        others = {"--against": against, "--engine": engine, "--video": video}
+        refuse_with("--sim-to-sim", others, "it measures one run on both engines")
+    if against is not None:
+        refuse_with("--against", {"--video": video}, "animate one run at a time")
     if video is not None:
         prepare_rendering()
+    from wildrobot_cli.cli.compare_view import run_comparison
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
     from wildrobot_cli.training.run_folder import open_run
 
-    folder = open_run(run)
-    settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
-    request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
-    if not run_evaluation(request):
+    request = EvalRequest(
+        run=open_run(run),
+        scenarios=tuple(scenario),
+        episodes=episodes,
+        overrides=(*overrides, *as_overrides({"seed": seed, "env.engine": engine})),
+        checkpoint=checkpoint,
+        against=None if against is None else open_run(against),
+        sim_to_sim=sim_to_sim,
+        video=video,
+        json=json,
+    )
+    compares = sim_to_sim or against is not None
+    if not (run_comparison(request) if compares else run_evaluation(request)):
         raise typer.Exit(1)
 
 
