@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from puppet import put
 
-from wildrobot_cli.config.environment import RandomizationConfig
+from wildrobot_cli.config.disturbances import RandomizationConfig
 from wildrobot_cli.env.randomization import draw_params
 
 FIELDS = {
@@ -23,7 +23,7 @@ def draw(robot, episodes=400, **ranges):
     """Drawn fields of some episodes, over the robot's own values where these are not zero."""
     config = RandomizationConfig(**ranges)
     keys = jax.random.split(jax.random.PRNGKey(0), episodes)
-    params = jax.vmap(lambda key: draw_params(key, config, robot.model))(keys)
+    params = jax.vmap(lambda key: draw_params(key, config, robot))(keys)
     factors = {}
     for name, value in params.items():
         nominal = getattr(robot.model, name)
@@ -56,7 +56,7 @@ def test_range_draws_its_own_fields_within_it(robot, name):
 
 def test_friction_is_one_factor_on_sliding_friction(robot):
     config = RandomizationConfig(friction=(0.5, 0.5))
-    friction = draw_params(jax.random.PRNGKey(0), config, robot.model)["geom_friction"]
+    friction = draw_params(jax.random.PRNGKey(0), config, robot)["geom_friction"]
     np.testing.assert_allclose(friction, robot.model.geom_friction * [0.5, 1.0, 1.0], rtol=1e-6)
     spread = draw(robot, friction=(LOW, HIGH))["geom_friction"].reshape(400, -1, 3)[..., 0]
     np.testing.assert_allclose(spread, np.broadcast_to(spread[:, :1], spread.shape), rtol=1e-5)
@@ -80,7 +80,7 @@ def test_inertia_goes_with_mass(robot):
 
 def test_servo_stays_a_position_servo(robot):
     config = RandomizationConfig(gain=(LOW, HIGH))
-    params = draw_params(jax.random.PRNGKey(0), config, robot.model)
+    params = draw_params(jax.random.PRNGKey(0), config, robot)
     gains = params["actuator_gainprm"][:, 0]
     np.testing.assert_array_equal(params["actuator_biasprm"][:, 1], -gains)
     assert len(np.unique(gains)) == len(gains)
@@ -88,7 +88,7 @@ def test_servo_stays_a_position_servo(robot):
 
 def test_torque_limit_is_the_same_both_ways(robot):
     config = RandomizationConfig(torque_limit=(LOW, HIGH))
-    limits = draw_params(jax.random.PRNGKey(0), config, robot.model)["actuator_forcerange"]
+    limits = draw_params(jax.random.PRNGKey(0), config, robot)["actuator_forcerange"]
     np.testing.assert_array_equal(limits[:, 0], -limits[:, 1])
 
 
@@ -114,7 +114,7 @@ def test_context_has_the_torque_that_the_episodes_own_damping_leaves(puppet, sta
 def test_parameters_change_the_motion(env, reset, step):
     state, action = reset(jax.random.PRNGKey(0)), jnp.full(11, 0.3)
     half = RandomizationConfig(mass=(0.5, 0.5))
-    params = draw_params(jax.random.PRNGKey(0), half, env.robot.model)
+    params = draw_params(jax.random.PRNGKey(0), half, env.robot)
     episode = state.pipeline_state.replace(params=params)
     light = step(state.replace(pipeline_state=episode), action).pipeline_state
     nominal = step(state, action).pipeline_state

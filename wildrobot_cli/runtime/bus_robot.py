@@ -16,6 +16,7 @@ import numpy as np
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.runtime import servo_protocol as protocol
 from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.estimation import oldest_readings
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Facts
 from wildrobot_cli.runtime.imu import BAUD as IMU_BAUD
@@ -86,7 +87,7 @@ class BusRobot:
         """Ask the servos that were not asked for longest, and take the newest IMU reading."""
         deadline = self._clock() + timeout
         self._tick += 1
-        for joint in np.argsort(self._read_at, kind="stable")[: self._share]:
+        for joint in oldest_readings(self._read_at, self._share, np):
             if self._clock() >= deadline:
                 break  # what was not asked is the first to be asked next time
             angle = self._ask(int(joint), deadline)
