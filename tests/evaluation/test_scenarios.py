@@ -1,7 +1,9 @@
 """Scenarios over a run: each changes what it says, and faults in it are found."""
 
 import json
+import shutil
 
+import jax
 import numpy as np
 import pytest
 
@@ -9,9 +11,12 @@ from wildrobot_cli.config.environment import CommandConfig, EnvConfig
 from wildrobot_cli.config.loader import dump, load
 from wildrobot_cli.config.scenario import load_scenarios, scenario_names
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation import compare, evaluate, measuring
 from wildrobot_cli.evaluation.measuring import Subject, measure, untrained
+from wildrobot_cli.evaluation.rollout import _advance
+from wildrobot_cli.physics import factory
 
 STANDING = ("env.commands.forward=[0, 0]",)
 FALLING = ("env.terminations.too_low.limit=0.6",)  # the robot is never that high
@@ -147,8 +152,6 @@ def test_a_fall_has_its_cause_and_its_time_and_ends_the_rollout(run):
 
 
 def test_a_broken_simulation_is_a_cause(run, monkeypatch):
-    from wildrobot_cli.env.environment import WildRobotEnv
-
     act = WildRobotEnv.act
 
     def broken(self, episode, action):
@@ -177,11 +180,24 @@ def test_all_scenarios_are_checked_before_the_first_is_run(run, tmp_path, monkey
         evaluate.evaluate(run, ("flat", str(tmp_path / "bad.yaml")))
 
 
+@pytest.mark.parametrize("name", ["turning", "walk50"])
+def test_scenarios_that_differ_in_what_resets_draw_share_one_program(run, name):
+    def program(scenario):
+        env = WildRobotEnv(Subject(run).config(scenario).env)
+        keys = jax.random.split(jax.random.PRNGKey(0), 2)
+        start = jax.eval_shape(jax.vmap(env.reset), keys)
+        return jax.jit(_advance(env, 10)).lower(policy, start).as_text()
+
+    policy = Subject(run).policy
+    flat, other = (program(scenario) for scenario in load_scenarios(("flat", name)))
+    assert flat == other
+
+
 def test_a_policy_keeps_its_networks_on_another_engine(run):
     (flat,) = load_scenarios(("flat",))
     own, other = Subject(run), Subject(run, overrides=("env.engine=mjx",))
     assert other.config(flat).env.engine == "mjx"
-    shapes = [[leaf.shape for leaf in _leaves(s.policy.tree)] for s in (own, other)]
+    shapes = [[leaf.shape for leaf in jax.tree.leaves(s.policy.tree)] for s in (own, other)]
     assert shapes[0] == shapes[1]
 
 
@@ -190,8 +206,6 @@ def test_a_planted_gravity_is_flagged_and_a_finer_step_is_not(run, monkeypatch):
     without_mjx = {k: v for k, v in compare.simulations(5).items() if k != "mjx"}
     monkeypatch.setattr(compare, "simulations", lambda _substeps: without_mjx)
     assert compare.sim_to_sim(run, episodes=4).passed
-
-    from wildrobot_cli.physics import factory
 
     honest = factory.engine_model
 
@@ -214,8 +228,6 @@ def test_mjx_and_mujoco_agree_on_a_policy(run):
 
 
 def test_two_runs_are_asked_the_same(run, tmp_path):
-    import shutil
-
     other = tmp_path / "other"
     shutil.copytree(run.path, other)
     text = (other / "config.yaml").read_text()
@@ -231,9 +243,3 @@ def test_two_runs_are_asked_the_same(run, tmp_path):
 def test_a_run_against_itself_is_refused(run):
     with pytest.raises(ConfigError, match="expected another run, this is the same one"):
         compare.compare_runs(run, run)
-
-
-def _leaves(tree):
-    import jax
-
-    return jax.tree.leaves(tree)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from wildrobot_cli.config.base import Range
 from wildrobot_cli.config.environment import CommandConfig
 from wildrobot_cli.config.loader import load
 from wildrobot_cli.config.scenario import GateConfig, Scenario, WalkConfig
@@ -98,22 +99,21 @@ def measure(subject: Subject, scenario: Scenario, on_progress: Progress | None =
 
 def untrained(own: CommandConfig, asked: CommandConfig) -> tuple[str, ...]:
     """Return which commands go beyond those of a training: such a scenario has no gates."""
-    ranges = [name for name in ("forward", "lateral", "yaw_rate") if not _within(own, asked, name)]
-    stands = own.zero_probability > 0 or all(_within(own, None, n) for n in _RANGES)
-    return (*ranges, *(["zero"] if asked.zero_probability > 0 and not stands else []))
+    beyond = [
+        name
+        for name in ("forward", "lateral", "yaw_rate")
+        if not _within(getattr(own, name), getattr(asked, name))
+    ]
+    still = all(_within(r, (0.0, 0.0)) for r in (own.forward, own.lateral, own.yaw_rate))
+    stands = own.zero_probability > 0 or still
+    return (*beyond, *(["zero"] if asked.zero_probability > 0 and not stands else []))
 
 
-_RANGES = ("forward", "lateral", "yaw_rate")
+def _within(own: Range, asked: Range) -> bool:
+    return own[0] <= asked[0] and asked[1] <= own[1]
 
 
-def _within(own: CommandConfig, asked: CommandConfig | None, name: str) -> bool:
-    """Whether a range of commands, or standing still, lies within that of a training."""
-    low, high = getattr(own, name)
-    lowest, highest = (0.0, 0.0) if asked is None else getattr(asked, name)
-    return low <= lowest and highest <= high
-
-
-def _paced(walk: WalkConfig, forward: tuple[float, float], name: str) -> tuple[str, ...]:
+def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
     """Overrides that make a run walk so far, at one speed of its own range."""
     speed = forward[0] + walk.pace * (forward[1] - forward[0])
     if speed <= 0:
