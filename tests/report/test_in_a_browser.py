@@ -10,8 +10,8 @@ pytest.importorskip("jinja2")
 pytest.importorskip("PIL")
 
 from browser import browser, find_browser
-from conftest import EVIL
 from PIL import Image
+from walks import EVIL
 
 pytestmark = pytest.mark.skipif(
     find_browser() is None, reason="no browser here (Debian: apt install chromium)"

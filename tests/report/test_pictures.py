@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("matplotlib")
 
-from conftest import Walk
 from matplotlib import rc_context
+from walks import Walk
 
 from wildrobot_cli.report import drawing, servos, walking
 from wildrobot_cli.report.drawing import DARK, side_groups

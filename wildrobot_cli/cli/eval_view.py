@@ -1,21 +1,26 @@
 """What `wildrobot eval` shows: progress, and a table a robot owner can read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from wildrobot_cli.cli.animating import show_video, video_file
-from wildrobot_cli.cli.console import check_json, console, show_table, write_json
-from wildrobot_cli.config.schema import Config
-from wildrobot_cli.evaluation.evaluate import SCENARIOS, Evaluation, evaluate
+from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
+from wildrobot_cli.commands.settings import load_config
+from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.run_log import evaluate_log
-from wildrobot_cli.evaluation.table import table_rows
+from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
 from wildrobot_cli.evaluation.video import animate
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
 from wildrobot_cli.report.page import check_report, write_report
 from wildrobot_cli.robot import load_robot
 from wildrobot_cli.training.run_folder import RunFolder
+
+DRAWN = ("animation", "report")
+"""What is drawn, not measured."""
 
 
 class EvalDisplay:
@@ -35,10 +40,10 @@ class EvalDisplay:
             )
             self._bar.start()
         if scenario not in self._tasks:
-            name = f"measuring {scenario}" if scenario in SCENARIOS else scenario
+            title = scenario if scenario in DRAWN else f"measuring {scenario}"
             if not console.is_terminal:
-                console.print(name)
-            self._tasks[scenario] = self._bar.add_task(name, total=1.0)
+                console.print(title)
+            self._tasks[scenario] = self._bar.add_task(title, total=1.0)
         self._bar.update(self._tasks[scenario], completed=share)
 
     def close(self) -> None:
@@ -54,14 +59,18 @@ class EvalRequest:
 
     run: RunFolder
     """The run."""
-    config: Config
-    """Its configuration, with overrides."""
     scenarios: tuple[str, ...]
-    """Scenario names; `all` is every one."""
+    """Scenario names or files; `all` is every packaged one."""
     episodes: int | None
     """Rollouts a scenario; as configured when None."""
+    overrides: tuple[str, ...]
+    """Assignments to the configuration, stronger than run and scenario."""
     checkpoint: str | None
     """Control steps of the checkpoint; the newest when None."""
+    against: RunFolder | None
+    """A run to measure beside it."""
+    sim_to_sim: bool
+    """Whether to measure it in several simulations."""
     video: Path | None
     """Animation to write."""
     report: Path | None
@@ -78,14 +87,13 @@ def run_evaluation(request: EvalRequest) -> bool:
     video = video_file(request.video)
     if request.report is not None:
         check_report(request.report)
-    names = tuple(SCENARIOS) if "all" in request.scenarios else request.scenarios
     display = EvalDisplay()
     try:
         evaluation = evaluate(
             request.run,
-            names,
+            request.scenarios,
             request.episodes,
-            request.config,
+            request.overrides,
             request.checkpoint,
             display.update,
         )
@@ -104,7 +112,7 @@ def _draw(
     request: EvalRequest, video: Path | None, evaluation: Evaluation, display: EvalDisplay
 ) -> None:
     """Write the animation and the page that were asked for, of the first scenario."""
-    robot = load_robot(request.config.env.robot)
+    robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
     trajectory = next(iter(evaluation.trajectories.values()))
 
     def rendered(share: float) -> None:
@@ -139,10 +147,32 @@ def show_log(folder: Path, json: Path | None) -> bool:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Print an evaluation's figures, one column a scenario, and its verdict."""
-    steps = f"{evaluation.run} after {evaluation.env_steps:,} steps"
-    columns = ("", *evaluation.scenarios)
-    show_table(steps, columns, table_rows(evaluation.scenarios))
-    gate = f"success rate at least {evaluation.min_success_rate:.0%} in every scenario"
-    mark = "[green]passed[/green]" if evaluation.passed else "[red]FAILED[/red]"
-    console.print(f"{mark}: {gate}")
+    """Print an evaluation's figures and its verdict: one row a scenario where there are more."""
+    title = f"{evaluation.run} after {evaluation.env_steps:,} steps"
+    if len(evaluation.scenarios) == 1:
+        ((name, figures),) = evaluation.scenarios.items()
+        show_table(title, ("", name), figure_rows(figures))
+    else:
+        title = f"{title}, {_episodes(evaluation)} episodes each"
+        show_rows(title, *scenario_rows(evaluation.scenarios))
+    show_verdict(evaluation.scenarios)
+
+
+def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print which gates failed, and what was shown without being held to any."""
+    for name, figures in scenarios.items():
+        for gate, verdict in figures["gates"].items():
+            if not verdict["passed"]:
+                console.print(f"[red]FAILED[/red]: {name}: {describe_gate(gate, verdict)}")
+    for name, figures in scenarios.items():
+        if figures["untrained"]:
+            asked = ", ".join(figures["untrained"])
+            console.print(f"{name}: not held to its gates, asks more than the training ({asked})")
+    held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
+    if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
+        console.print(f"[green]passed[/green]: {sum(map(len, held))} gates held")
+
+
+def _episodes(evaluation: Evaluation) -> str:
+    counts = {figures["episodes"] for figures in evaluation.scenarios.values()}
+    return " or ".join(map(str, sorted(counts)))

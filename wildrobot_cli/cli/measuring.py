@@ -18,7 +18,7 @@ from wildrobot_cli.cli.options import (
     VideoOption,
     refuse_with,
 )
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.errors import ConfigError
 
 
 def validate(
@@ -74,12 +74,21 @@ def validate(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
-        list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
+        list[str],
+        typer.Option("--scenario", help="Scenario (name or YAML file), or `all`; repeatable."),
     ] = ["flat"],  # noqa: B006
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
     checkpoint: CheckpointOption = None,
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN2", help="Measure another run beside it."),
+    ] = None,
+    sim_to_sim: Annotated[
+        bool,
+        typer.Option("--sim-to-sim", help="Hold both engines and half the physics step to it."),
+    ] = False,
     video: VideoOption = None,
     report: ReportOption = None,
     engine: EngineOption = None,
@@ -88,13 +97,20 @@ def evaluate(
     json: JsonOption = None,
 ) -> None:
     """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
-    from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
+    from wildrobot_cli.commands.settings import (
+        as_overrides,
+        prepare_jax,
+        prepare_rendering,
+        rendering_obstacle,
+    )
 
     prepare_jax()
     if (run / "log.npz").is_file():
         given: dict[str, object] = {
             "--episodes": episodes,
             "--checkpoint": checkpoint,
+            "--against": against,
+            "--sim-to-sim": sim_to_sim or None,
             "--video": video,
             "--report": report,
         }
@@ -105,32 +121,37 @@ def evaluate(
         if not show_log(run, json):
             raise typer.Exit(1)
         return
+    if sim_to_sim:
+        others = {"--against": against, "--engine": engine, "--video": video, "--report": report}
+        refuse_with("--sim-to-sim", others, "it measures one run on both engines")
+    if against is not None:
+        refuse_with("--against", {"--video": video, "--report": report}, "draw one run at a time")
     no_rendering = None
-    try:
-        if video is not None or report is not None:
-            prepare_rendering()
-    except EnvironmentUnavailable as error:
-        if video is not None:
-            raise
-        no_rendering = str(error)
+    if video is not None:
+        prepare_rendering()
+    elif report is not None:
+        no_rendering = rendering_obstacle()
+    from wildrobot_cli.cli.compare_view import run_comparison
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
     from wildrobot_cli.training.run_folder import open_run
 
     folder = open_run(run)
-    settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
     page = None if report is None else Path(report) if report else folder.report_file
     request = EvalRequest(
         run=folder,
-        config=settings,
         scenarios=tuple(scenario),
         episodes=episodes,
+        overrides=(*overrides, *as_overrides({"seed": seed, "env.engine": engine})),
         checkpoint=checkpoint,
+        against=None if against is None else open_run(against),
+        sim_to_sim=sim_to_sim,
         video=video,
         report=page,
         no_rendering=no_rendering,
         json=json,
     )
-    if not run_evaluation(request):
+    compares = sim_to_sim or against is not None
+    if not (run_comparison(request) if compares else run_evaluation(request)):
         raise typer.Exit(1)
 
 

@@ -1,13 +1,57 @@
-"""An evaluation's figures in words: the rows of a table with a column for each scenario."""
+"""An evaluation's figures in words, for a terminal and for a page."""
 
 from collections.abc import Mapping
 from typing import Any
 
-Metrics = Mapping[str, Any]
+Figures = Mapping[str, Any]
+Row = tuple[str, ...]
 
-_ROWS: tuple[tuple[str, ...], ...] = (
-    ("episodes without a fall", "{} of {}", "successes", "episodes"),
+
+def figure_rows(figures: Figures) -> list[Row]:
+    """Return every figure of one scenario: label and value."""
+    rows: list[Row] = [
+        (label, fill(figures, pattern, keys)) for label, pattern, *keys in _ALL_FIGURES
+    ]
+    natural = figures.get("naturalness", {})
+    return rows + [(label, fill(natural, p, keys)) for label, p, *keys in _NATURAL if natural]
+
+
+def scenario_rows(scenarios: Mapping[str, Figures]) -> tuple[Row, list[Row]]:
+    """Return a header, and a row for each of many scenarios; the last cell is a verdict."""
+    header = ("", *(label for label, *_ in _COLUMNS), "gates")
+    return header, [(name, *_cells(figures)) for name, figures in scenarios.items()]
+
+
+def describe_gate(name: str, verdict: Mapping[str, Any]) -> str:
+    """Say what a gate measured and what it wanted."""
+    word, limit = ("at least", "min") if "min" in verdict else ("at most", "max")
+    measured = verdict["measured"]
+    found = "undefined" if measured is None else f"{measured:.4g}"
+    return f"{name} {found}, expected {word} {verdict[limit]:g}"
+
+
+def describe_falls(causes: Mapping[str, list[float]]) -> str:
+    """Say what most falls were, and when half of them had happened: `7 tilted 4.1 s`."""
+    if not causes:
+        return "-"
+    cause, times = next(iter(causes.items()))
+    rest = "+" if len(causes) > 1 else ""
+    return f"{len(times)}{rest} {cause} {times[len(times) // 2]:.1f} s"
+
+
+def fill(figures: Mapping[str, Any], pattern: str, keys: list[str]) -> str:
+    """Fill a pattern with figures; a dash stands for what is undefined."""
+    if keys == ["fall_causes"]:
+        return describe_falls(figures["fall_causes"])
+    values = [_in_milli(figures[key]) if key == _MILLI else figures[key] for key in keys]
+    flat = [v for value in values for v in (value.values() if isinstance(value, dict) else [value])]
+    return "-" if any(v is None for v in flat) else pattern.format(*values)
+
+
+_ALL_FIGURES: tuple[tuple[str, ...], ...] = (
+    ("successes", "{} of {}", "successes", "episodes"),
     ("95 % interval", "{0[0]:.1%} .. {0[1]:.1%}", "success_ci95"),
+    ("falls: most common, half by", "", "fall_causes"),
     ("distance [m]", "{:.2f}", "distance_m"),
     ("velocity error [m/s]", "{:.3f}", "velocity_error_mps"),
     ("yaw rate error [rad/s]", "{:.3f}", "yaw_rate_error_rps"),
@@ -21,10 +65,23 @@ _ROWS: tuple[tuple[str, ...], ...] = (
     ("torque RMS, mean and worst [Nm]", "{0[mean]:.2f}  {0[worst]:.2f}", "torque_rms_nm"),
     ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
     ("joints beyond no-load speed", "{:.2%}", "overspeed"),
+    ("joints beyond speed-torque line", "{:.2%}", "overtorque"),
     ("power [W]", "{:.1f}", "power_w"),
     ("cost of transport", "{:.2f}", "cost_of_transport"),
 )
-"""Label, format, and the metrics that fill it."""
+"""Label, format, and the figures that fill it."""
+
+_COLUMNS: tuple[tuple[str, ...], ...] = (
+    ("successes", "{}/{}", "successes", "episodes"),
+    ("95 %\ninterval", "{0[0]:.2f} {0[1]:.2f}", "success_ci95"),
+    ("falls: most,\nhalf by", "", "fall_causes"),
+    ("error\nm/s", "{:.3f}", "velocity_error_mps"),
+    ("RMS\nNm", "{0[mean]:.2f}", "torque_rms_nm"),
+    ("satur-\nated", "{:.1%}", "torque_saturation"),
+    ("power\nW", "{:.1f}", "power_w"),
+)
+"""The same, where a scenario has one row."""
+
 _NATURAL: tuple[tuple[str, ...], ...] = (
     ("joint RMSE to the reference [deg]", "{:.1f}", "joint_rmse_deg"),
     ("range of motion, of the reference's", "{:.2f}", "rom_ratio"),
@@ -35,23 +92,10 @@ _NATURAL: tuple[tuple[str, ...], ...] = (
 _MILLI = "swing_clearance_m"
 
 
-def table_rows(scenarios: Mapping[str, Metrics]) -> list[tuple[str, ...]]:
-    """Return the rows: a label, then each scenario's figure; a dash for what is undefined."""
-    rows = [_row(row, scenarios.values()) for row in _ROWS]
-    natural = [metrics.get("naturalness", {}) for metrics in scenarios.values()]
-    return rows + [_row(row, natural) for row in _NATURAL if any(natural)]
-
-
-def _row(row: tuple[str, ...], columns: Any) -> tuple[str, ...]:
-    label, pattern, *keys = row
-    return label, *(_format(metrics, pattern, keys) for metrics in columns)
-
-
-def _format(metrics: Metrics, pattern: str, keys: list[str]) -> str:
-    """Fill a row's pattern."""
-    values = [_in_milli(metrics[k]) if k == _MILLI else metrics.get(k) for k in keys]
-    flat = [v for value in values for v in (value.values() if isinstance(value, dict) else [value])]
-    return "-" if any(v is None for v in flat) else pattern.format(*values)
+def _cells(figures: Mapping[str, Any]) -> list[str]:
+    verdict = "ok" if figures["passed"] else "FAIL"
+    values = [fill(figures, pattern, keys) for _, pattern, *keys in _COLUMNS]
+    return [*values, verdict if figures["gates"] else "-"]
 
 
 def _in_milli(sides: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.evaluation.evaluate import Evaluation
-from wildrobot_cli.evaluation.table import table_rows
+from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
 from wildrobot_cli.report.animation import Animation
 from wildrobot_cli.report.drawing import STYLE, Picture
 from wildrobot_cli.report.learning import learning_pictures
@@ -81,13 +81,16 @@ def write_report(
 
     with rc_context(STYLE):
         sections = _sections(run, robot, evaluation, on_progress or (lambda _: None))
+    name = next(iter(evaluation.scenarios))
     page = _render(
         run=evaluation.run,
         passed=evaluation.passed,
-        min_success_rate=evaluation.min_success_rate,
+        held=sum(len(figures["gates"]) for figures in evaluation.scenarios.values()),
+        broken=_broken(evaluation),
         facts=_facts(run, evaluation),
-        scenarios=list(evaluation.scenarios),
-        rows=table_rows(evaluation.scenarios),
+        shown=name,
+        rows=figure_rows(evaluation.scenarios[name]),
+        suite=scenario_rows(evaluation.scenarios) if len(evaluation.scenarios) > 1 else None,
         animation=animation,
         sections=[section for section in sections if section.pictures],
     )
@@ -114,6 +117,16 @@ def _sections(
     made.append(Section("Learning", learning_pictures(list(read_metrics(run)), config)))
     on_progress(1.0)
     return made
+
+
+def _broken(evaluation: Evaluation) -> list[str]:
+    """What is to be said of each gate that did not hold."""
+    return [
+        f"{name}: {describe_gate(gate, verdict)}"
+        for name, figures in evaluation.scenarios.items()
+        for gate, verdict in figures["gates"].items()
+        if not verdict["passed"]
+    ]
 
 
 def _facts(run: RunFolder, evaluation: Evaluation) -> list[tuple[str, str]]:

@@ -86,6 +86,15 @@ class RunFolder:
         """The run's configuration."""
         return Config.from_file(self.config_file)
 
+    @property
+    def engine(self) -> str | None:
+        """Name of the engine that it was trained on; None where nothing says so."""
+        try:
+            provenance = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return provenance.get("engine") if isinstance(provenance, dict) else None
+
 
 def create_run(root: Path, name: str, config: Config, provenance: dict[str, Any]) -> RunFolder:
     """Make a new run folder with its configuration.
