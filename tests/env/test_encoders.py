@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.env.encoders import draw_reads, read_half
-from wildrobot_cli.runtime.bus_robot import BusRobot
+from wildrobot_cli.runtime.bus_robot import BusRobot, Wiring
+from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.estimator import Estimator
 
 DT, STEPS = 0.02, 12
@@ -57,32 +58,40 @@ def test_speed_is_the_change_between_readings_over_the_time_between_them(episode
         assert speed[joint] == pytest.approx(change, rel=1e-3, abs=1e-4)
 
 
-def bus_robot(description):
-    """A robot whose servos answer at once, at the angles that `at` says."""
-    robot = BusRobot.__new__(BusRobot)
-    robot.at, robot._clock, robot._tick, robot._count, robot._share = None, lambda: 0.0, 0, 11, 6
-    robot._angles, robot._read_at = np.zeros(11), np.full(11, -1)
-    robot._unanswered = np.zeros(11, int)
-    robot._ask = lambda joint, deadline: robot.at[joint]
-    imu = SimpleNamespace(gyro=np.zeros(3), orientation=np.array([1.0, 0, 0, 0]))
-    robot._imu = SimpleNamespace(read=lambda: imu)
-    return robot
+@pytest.fixture(scope="module")
+def description(robot):
+    """As much of a bundle's as the estimator and the bus read."""
+    joints = SimpleNamespace(
+        names=robot.joint_names,
+        lower=robot.lower,
+        upper=robot.upper,
+        home_position=robot.home_qpos[robot.qpos_ids],
+    )
+    return SimpleNamespace(
+        joints=joints,
+        heading_joint=robot.heading_joint,
+        control_period=DT,
+        clock=Clock((0.0,), (1.6,)),
+        scales={"joint_positions": 1.0, "joint_velocities": 1.0},
+    )
 
 
-def test_environment_knows_what_the_runtime_makes_of_a_bus(episode, bundle):
+def test_environment_knows_what_the_runtime_makes_of_a_bus(episode, description, monkeypatch):
     known, reads = episode
-    description = bundle.description
-    robot, estimator = bus_robot(description), Estimator(description)
-    robot.at = ANGLES[0]
+    wiring = Wiring(np.arange(11), np.full(11, 500), np.ones(11, int))
+    imu = SimpleNamespace(gyro=np.zeros(3), orientation=np.array([1.0, 0.0, 0.0, 0.0]))
+    robot = BusRobot(description, wiring, None, SimpleNamespace(read=lambda: imu), lambda: 0.0)
+    angles = ANGLES[0]
+    monkeypatch.setattr(robot, "_ask", lambda joint, deadline: angles[joint])
     # The bus reads until every joint is known, and on to the turn in which the episode begins.
     for _ in range(2 + int(reads.read_at[0, 1] == 0)):
         sensors = robot.read(1.0)
+    estimator = Estimator(description)
     estimator.start(sensors)
-    command = np.zeros(3)
-    for step, angles in enumerate(ANGLES[1:], 1):
-        robot.at = angles
-        estimator.observe(robot.read(1.0), command)
+    for step, angles in enumerate(ANGLES[1:], 1):  # noqa: B007  (the bus reads it)
+        seen = estimator.observe(robot.read(1.0), np.zeros(3))
         estimator.acted(np.zeros(11, np.float32))
         speeds = (known[step] - reads.before[step]) / reads.elapsed[step]
-        np.testing.assert_allclose(estimator._sensed.encoders, known[step], atol=1e-6)
-        np.testing.assert_allclose(estimator.joint_velocities, speeds, atol=1e-3)
+        home = description.joints.home_position
+        np.testing.assert_allclose(seen, np.concatenate([known[step] - home, speeds]), atol=1e-3)
+        np.testing.assert_allclose(seen[:11], known[step] - home, atol=1e-6)

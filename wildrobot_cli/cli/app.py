@@ -24,6 +24,7 @@ app = typer.Typer(
 
 app.command()(measuring.validate)
 app.command()(learning.train)
+app.command()(measuring.bench)
 app.command(name="eval", cls=ReportCommand)(measuring.evaluate)
 app.command()(measuring.replay)
 app.command()(deploying.export)

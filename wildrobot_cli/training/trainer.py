@@ -144,7 +144,7 @@ class _Parts:
         episode_steps = round(config.ppo.episode_length / config.env.control_period)
         wrapped = wrap_for_training(env, episode_steps)
         placement = devices.Placement(config, env.backend, batch)
-        amp = _amp(config, env)
+        amp = make_amp(config, env)
         learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement, amp)
         scored = config.checkpoints.rollouts > 0
         stage = WildRobotEnv(config.env)
@@ -249,7 +249,7 @@ def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:
         )
 
 
-def _amp(config: Config, env: WildRobotEnv) -> Amp | None:
+def make_amp(config: Config, env: WildRobotEnv) -> Amp | None:
     """The discriminator, where the configuration asks for one."""
     if config.amp is None:
         return None
