@@ -82,7 +82,7 @@ def test_a_comparison_fits_80_columns_and_marks_what_is_more_than_chance(capsys)
     out = capsys.readouterr().out
     assert max(map(len, out.splitlines())) <= 80
     rows = {line.split()[0]: line.rstrip() for line in out.splitlines() if line.strip()}
-    assert rows["power_w"].endswith("FAIL")
-    assert rows["foot_slip_mps"].endswith("*")
+    assert rows["power_w"].endswith(" **")
+    assert rows["foot_slip_mps"].endswith(" *")
     assert rows["flight"].endswith("+0.1")
     assert "FAILED: stop_and_go: power_w on half_step differs by -89.94" in " ".join(out.split())

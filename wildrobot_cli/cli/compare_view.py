@@ -3,7 +3,7 @@
 from wildrobot_cli.cli.console import check_json, console, show_rows, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, EvalRequest, show_verdict
 from wildrobot_cli.evaluation.compare import Comparison, compare_runs, sim_to_sim
-from wildrobot_cli.evaluation.differences import Difference
+from wildrobot_cli.evaluation.differences import Difference, beyond
 
 
 def run_comparison(request: EvalRequest) -> bool:
@@ -33,10 +33,11 @@ def show_comparison(found: Comparison) -> None:
         for scenario, differences in scenarios.items():
             header = (scenario, reference, name, "difference", "95 % interval", "")
             show_rows("", header, [_row(*item) for item in differences.items()])
-    steps = zip(found.names, found.env_steps, strict=True)
-    console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
-    console.print("* is more than chance; means of episodes, paired by start and commands")
+    console.print("means of episodes, paired by start and commands")
+    console.print("* more than chance  ** more than chance and the scenario's margin")
     if not found.strict:
+        steps = zip(found.names, found.env_steps, strict=True)
+        console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
         show_verdict(found.figures[reference])
         return
     for name, scenario, figure in found.flagged():
@@ -51,6 +52,6 @@ def show_comparison(found: Comparison) -> None:
 
 def _row(figure: str, difference: Difference) -> tuple[str, ...]:
     low, high = difference["ci95"]
-    mark = "FAIL" if difference["flagged"] else "*" if low > 0 or high < 0 else ""
+    mark = "**" if difference["flagged"] else "*" if beyond(difference, 0.0) else ""
     sides = (f"{difference[side]:.4g}" for side in ("first", "second"))
     return figure, *sides, f"{difference['difference']:+.3g}", f"{low:+.3g} .. {high:+.3g}", mark

@@ -1,7 +1,7 @@
 """The same start states and commands, measured twice: run against run, engine against engine."""
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -129,8 +129,7 @@ def _compare(
         first = measure(subjects[reference], scenario, _named(reference, on_progress))
         figures[reference][scenario.name] = first.figures
         for name in others:
-            subject = replace(subjects[name], overrides=(*subjects[name].overrides, *task))
-            second = measure(subject, scenario, _named(name, on_progress))
+            second = measure(subjects[name], scenario, _named(name, on_progress), task)
             figures[name][scenario.name] = second.figures
             found[name][scenario.name] = _flagged(differences(first, second), scenario)
     steps = tuple(subject.policy.env_steps for subject in subjects.values())

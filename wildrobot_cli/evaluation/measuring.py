@@ -44,18 +44,19 @@ class Subject:
         config = load(Config, self.run.config_file, self.overrides)
         return load_policy(self.run, config, WildRobotEnv(config.env), self.checkpoint)
 
-    def config(self, scenario: Scenario) -> Config:
-        """Return the run's configuration with the scenario laid over it.
+    def config(self, scenario: Scenario, task: tuple[str, ...] = ()) -> Config:
+        """Return the run's configuration with the scenario, and overrides, laid over it.
 
         Raises:
             ConfigError: they do not go together.
         """
         file, layer, walk = self.run.config_file, scenario.layer, scenario.settings.walk
-        config = load(Config, file, self.overrides, layer)
+        overrides = (*self.overrides, *task)
+        config = load(Config, file, overrides, layer)
         if walk is None:
             return config
         paced = _paced(walk, config.env.commands.forward, scenario.name)
-        return load(Config, file, (*paced, *self.overrides), layer)
+        return load(Config, file, (*paced, *overrides), layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +71,17 @@ class Measured:
     """Of the robot's servos."""
 
 
-def measure(subject: Subject, scenario: Scenario, on_progress: Progress | None = None) -> Measured:
-    """Roll out a policy on a scenario, measure it, and hold it against the scenario's gates."""
-    config, settings = subject.config(scenario), scenario.settings
+def measure(
+    subject: Subject,
+    scenario: Scenario,
+    on_progress: Progress | None = None,
+    task: tuple[str, ...] = (),
+) -> Measured:
+    """Roll out a policy on a scenario, measure it, and hold it against the scenario's gates.
+
+    `task` has overrides that make it the task of another subject, where it is to be that.
+    """
+    config, settings = subject.config(scenario, task), scenario.settings
     env = WildRobotEnv(config.env)
     trajectory = rollout(
         env,

@@ -48,7 +48,7 @@ def rollout(
         parts.append(jax.device_get(part))
         down |= (parts[-1]["failure"] > 0).any(axis=0)
         if on_progress:
-            on_progress(min(1.0, len(parts) * CHUNK / steps))
+            on_progress(1.0 if down.all() else min(1.0, len(parts) * CHUNK / steps))
     record = {key: np.concatenate([part[key] for part in parts])[:steps] for key in parts[0]}
     return trajectory_of(env, record)
 
