@@ -176,6 +176,21 @@ def test_actuation_by_hand() -> None:
     assert metrics["power_w"] == pytest.approx(3.92 * 2.0 / 2 + copper)
 
 
+def test_torque_beyond_the_speed_torque_line_is_counted_where_it_drives() -> None:
+    speed = np.broadcast_to([2.9, 2.9], (500, 1, 2))  # half of the no-load speed
+    for torque, share in [((2.0, 1.0), 0.0), ((2.1, 1.0), 0.5), ((2.1, 1.1), 1.0)]:
+        held = still(500, torque=np.broadcast_to(torque, (500, 1, 2)), joint_vel=speed)
+        assert scenario_metrics(held, LIMITS)["overtorque"] == share
+        braking = replace(held, joint_vel=-speed)
+        assert scenario_metrics(braking, LIMITS)["overtorque"] == 0.0
+
+
+def test_beyond_the_no_load_speed_no_torque_may_drive() -> None:
+    speed = np.broadcast_to([-6.0, 0.0], (500, 1, 2))
+    torque = np.broadcast_to([-0.2, 0.0], (500, 1, 2))
+    assert scenario_metrics(still(500, torque=torque, joint_vel=speed), LIMITS)["overtorque"] == 0.5
+
+
 def test_saturation_is_against_each_joints_own_limit() -> None:
     torque = np.broadcast_to([3.0, -3.0], (500, 1, 2))
     assert scenario_metrics(still(500, torque=torque), LIMITS)["torque_saturation"] == 0.5
@@ -201,6 +216,27 @@ def test_falls_are_counted_and_their_progress_kept() -> None:
     assert metrics["success_ci95"] == pytest.approx([0.0945312, 0.9054688], abs=1e-7)
     assert metrics["distance_m"] == pytest.approx((3.0 + 1.5) / 2)
     assert metrics["velocity_error_mps"] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_falls_have_their_time_and_their_cause() -> None:
+    walking = moving((0.3, 0.0, 0.0), (0.3, 0.0, 0.0))
+    parts = [
+        replace(fallen(walking, at=at), cause=np.array([cause]))
+        for at, cause in [(199, "tilted"), (99, "too_low"), (49, "tilted")]
+    ]
+    metrics = scenario_metrics(side_by_side(walking, *parts), LIMITS)
+    assert metrics["fall_causes"] == {
+        "tilted": pytest.approx([1.0, 4.0]),  # the first sample is one control period in
+        "too_low": pytest.approx([2.0]),
+    }
+    assert list(metrics["fall_causes"]) == ["tilted", "too_low"]
+
+
+def test_some_of_the_episodes_are_those_episodes() -> None:
+    slow, fast = (moving((speed, 0.0, 0.0), (0.3, 0.0, 0.0)) for speed in (0.1, 0.3))
+    both = side_by_side(slow, fallen(fast, at=251))
+    alone = scenario_metrics(both.only(slice(1, 2)), LIMITS)
+    assert alone == scenario_metrics(fallen(fast, at=251), LIMITS)
 
 
 def test_drifts_are_of_episodes_that_lasted() -> None:
@@ -234,6 +270,8 @@ def test_episode_ends_as_a_fall_at_its_first_sample_that_is_not_finite() -> None
     diverged = replace(walking, torque=torque)
     assert diverged.alive.sum() == 200
     assert diverged.fell.tolist() == [True]
+    assert diverged.cause is not None
+    assert diverged.cause.tolist() == ["simulation"]
     assert flat(scenario_metrics(diverged, LIMITS)) == flat(
         scenario_metrics(fallen(walking, at=200), LIMITS)
     )

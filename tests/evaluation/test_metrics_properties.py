@@ -44,6 +44,7 @@ def test_all_fallen_at_once_has_no_figures_but_the_count() -> None:
     assert (metrics["episodes"], metrics["successes"], metrics["falls"]) == (3, 0, 3)
     assert metrics["distance_m"] == 0.0
     counted = ("episodes", "successes", "success_rate", "success_ci95", "falls", "distance_m")
+    assert metrics.pop("fall_causes") == {"fall": [0.02] * 3}
     assert set(flat({k: v for k, v in metrics.items() if k not in counted})) == {None}
 
 
@@ -105,6 +106,7 @@ def test_64_episodes_of_1000_steps_take_less_than_300_ms() -> None:
         ({"heading": np.zeros((9, 2))}, r"heading: expected shape \(9, 1\), got \(9, 2\)"),
         ({"alive": np.ones(9)}, r"alive: expected shape \(T, N\), got \(9,\)"),
         ({"fell": np.zeros(2)}, r"fell: expected shape \(1\), got \(2,\)"),
+        ({"cause": np.array(["", ""])}, r"cause: expected shape \(1\), got \(2,\)"),
         ({"fell": np.ones(1)}, "fell: episode 0 fell, but is alive at its end"),
         ({"alive": np.eye(9)[:, 4:5]}, "alive: episode 0 runs again after its end"),
         ({"dt": 0.0}, "dt: expected a positive number, got 0.0"),

@@ -23,10 +23,18 @@ START = 100
 LIMITS = ServoLimits(torque_limit=np.array([4.0, 2.0]), no_load_speed=5.8, copper_loss=0.5)
 """Servos of the two joints that trajectories have."""
 KEYS = [
-    *["episodes", "successes", "success_rate", "success_ci95", "falls", "distance_m"],
+    *["episodes", "successes", "success_rate", "success_ci95", "falls", "fall_causes"],
+    *["distance_m"],
     *["velocity_error_mps", "yaw_rate_error_rps", "heading_drift_deg", "lateral_drift_m"],
-    *["torque_rms_nm", "torque_peak_nm", "torque_saturation", "overspeed", "joint_speed_p99_rps"],
-    *["power_w", "cost_of_transport", "duty_factor", "double_support", "flight"],
+    *["torque_rms_nm", "torque_peak_nm", "torque_saturation", "overspeed", "overtorque"],
+    *[
+        "joint_speed_p99_rps",
+        "power_w",
+        "cost_of_transport",
+        "duty_factor",
+        "double_support",
+        "flight",
+    ],
     *["swing_clearance_m", "foot_slip_mps", "symmetry_pct", "alternation"],
 ]
 """What the figures of a scenario are called."""
@@ -183,15 +191,15 @@ def fallen(trajectory: Trajectory, at: int) -> Trajectory:
     for value in rubbish.values():
         value[at:] = np.nan
     fell = np.ones(trajectory.episodes, dtype=np.bool_)
-    return replace(trajectory, alive=alive, fell=fell, **rubbish)
+    return replace(trajectory, alive=alive, fell=fell, cause=None, **rubbish)
 
 
 def side_by_side(*parts: Trajectory) -> Trajectory:
     """Join trajectories of the same length as episodes of one."""
     names = [name for name, value in vars(parts[0]).items() if isinstance(value, np.ndarray)]
     joined: dict[str, Any] = {
-        name: np.concatenate([getattr(part, name) for part in parts], axis=int(name != "fell"))
-        for name in names
+        name: np.concatenate([getattr(part, name) for part in parts], axis=min(1, first.ndim - 1))
+        for name, first in ((name, getattr(parts[0], name)) for name in names)
     }
     return replace(parts[0], **joined)
 
@@ -227,10 +235,8 @@ def turned(trajectory: Trajectory, yaw: float) -> Trajectory:
     )
 
 
-def flat(metrics: dict[str, Any]) -> list[Any]:
+def flat(value: Any) -> list[Any]:
     """All figures of the metrics in a list."""
-    figures: list[Any] = []
-    for value in metrics.values():
-        nested = value.values() if isinstance(value, dict) else value
-        figures.extend(nested if isinstance(value, dict | list) else [value])
-    return figures
+    if isinstance(value, dict):
+        value = list(value.values())
+    return [part for item in value for part in flat(item)] if isinstance(value, list) else [value]

@@ -10,6 +10,7 @@ import typer
 
 from wildrobot_cli.cli import deploying, learning, measuring
 from wildrobot_cli.cli.motion_app import motion
+from wildrobot_cli.cli.options import ReportCommand
 from wildrobot_cli.errors import WildRobotError
 
 app = typer.Typer(
@@ -24,7 +25,7 @@ app = typer.Typer(
 app.command()(measuring.validate)
 app.command()(learning.train)
 app.command()(measuring.bench)
-app.command(name="eval")(measuring.evaluate)
+app.command(name="eval", cls=ReportCommand)(measuring.evaluate)
 app.command()(measuring.replay)
 app.command()(deploying.export)
 app.command()(deploying.run)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -79,6 +80,18 @@ def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, .
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
         table.add_column(Text(column), justify="left" if index == 0 else "right")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    console.print(table)
+
+
+def show_rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """Print a table of many columns without lines between them, to fit 80 characters."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    table.padding = (0, 0)
+    for index, column in enumerate(columns):
+        left = index == 0
+        table.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)

@@ -7,12 +7,20 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from wildrobot_cli.cli.console import check_json, console, show_table, write_json
-from wildrobot_cli.config.schema import Config
-from wildrobot_cli.evaluation.evaluate import SCENARIOS, Evaluation, evaluate
+from wildrobot_cli.cli.animating import show_video, video_file
+from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
+from wildrobot_cli.commands.settings import load_config
+from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.run_log import evaluate_log
-from wildrobot_cli.evaluation.video import animate, check_video_path
+from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
+from wildrobot_cli.evaluation.video import animate
+from wildrobot_cli.report.animation import KINDS, Animation, make_animation
+from wildrobot_cli.report.page import check_report, write_report
+from wildrobot_cli.robot import load_robot
 from wildrobot_cli.training.run_folder import RunFolder
+
+DRAWN = ("animation", "report")
+"""What is drawn, not measured."""
 
 
 class EvalDisplay:
@@ -32,9 +40,10 @@ class EvalDisplay:
             )
             self._bar.start()
         if scenario not in self._tasks:
+            title = scenario if scenario in DRAWN else f"measuring {scenario}"
             if not console.is_terminal:
-                console.print(f"measuring {scenario}" if scenario in SCENARIOS else scenario)
-            self._tasks[scenario] = self._bar.add_task(f"measuring {scenario}", total=1.0)
+                console.print(title)
+            self._tasks[scenario] = self._bar.add_task(title, total=1.0)
         self._bar.update(self._tasks[scenario], completed=share)
 
     def close(self) -> None:
@@ -50,16 +59,24 @@ class EvalRequest:
 
     run: RunFolder
     """The run."""
-    config: Config
-    """Its configuration, with overrides."""
     scenarios: tuple[str, ...]
-    """Scenario names; `all` is every one."""
+    """Scenario names or files; `all` is every packaged one."""
     episodes: int | None
     """Rollouts a scenario; as configured when None."""
+    overrides: tuple[str, ...]
+    """Assignments to the configuration, stronger than run and scenario."""
     checkpoint: str | None
     """Control steps of the checkpoint; the newest when None."""
+    against: RunFolder | None
+    """A run to measure beside it."""
+    sim_to_sim: bool
+    """Whether to measure it in several simulations."""
     video: Path | None
     """Animation to write."""
+    report: Path | None
+    """Page to write."""
+    no_rendering: str | None
+    """Why nothing can be rendered here; None where it can."""
     json: Path | None
     """Results file to write."""
 
@@ -67,28 +84,57 @@ class EvalRequest:
 def run_evaluation(request: EvalRequest) -> bool:
     """Evaluate a run, print the table, write what was asked; return whether the gates held."""
     check_json(request.json)
-    if request.video is not None:
-        check_video_path(request.video)
-    names = tuple(SCENARIOS) if "all" in request.scenarios else request.scenarios
+    video = video_file(request.video)
+    if request.report is not None:
+        check_report(request.report)
     display = EvalDisplay()
     try:
         evaluation = evaluate(
             request.run,
-            names,
+            request.scenarios,
             request.episodes,
-            request.config,
+            request.overrides,
             request.checkpoint,
             display.update,
         )
-        if request.video is not None:
-            animate(request.run, request.config, request.checkpoint, request.video, display.update)
+        _draw(request, video, evaluation, display)
     finally:
         display.close()
     show_evaluation(evaluation)
-    if request.video is not None:
-        console.print(f"animation in {request.video}")
+    show_video(request.video, video)
+    if request.report is not None:
+        console.print(f"report in {request.report}", soft_wrap=True)
     write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
     return evaluation.passed
+
+
+def _draw(
+    request: EvalRequest, video: Path | None, evaluation: Evaluation, display: EvalDisplay
+) -> None:
+    """Write the animation and the page that were asked for, of the first scenario."""
+    robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
+    trajectory = next(iter(evaluation.trajectories.values()))
+
+    def rendered(share: float) -> None:
+        display.update("animation", share)
+
+    if video is not None:
+        animate(video, robot, trajectory, rendered)
+    if request.report is not None:
+        if request.no_rendering is not None:
+            animation = Animation(missing=request.no_rendering)
+        elif video is not None and video.suffix.lower() in KINDS:
+            animation = Animation.read(video)
+        else:
+            animation = make_animation(robot, trajectory, rendered)
+        write_report(
+            request.report,
+            request.run,
+            robot,
+            evaluation,
+            animation,
+            lambda share: display.update("report", share),
+        )
 
 
 def show_log(folder: Path, json: Path | None) -> bool:
@@ -101,49 +147,32 @@ def show_log(folder: Path, json: Path | None) -> bool:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Print an evaluation's figures, one column a scenario, and its verdict."""
-    steps = f"{evaluation.run} after {evaluation.env_steps:,} steps"
-    columns = ("", *evaluation.scenarios)
-    rows = [
-        (label, *(_format(metrics, pattern, keys) for metrics in evaluation.scenarios.values()))
-        for label, pattern, *keys in _ROWS
-    ]
-    show_table(steps, columns, rows)
-    gate = f"success rate at least {evaluation.min_success_rate:.0%} in every scenario"
-    mark = "[green]passed[/green]" if evaluation.passed else "[red]FAILED[/red]"
-    console.print(f"{mark}: {gate}")
+    """Print an evaluation's figures and its verdict: one row a scenario where there are more."""
+    title = f"{evaluation.run} after {evaluation.env_steps:,} steps"
+    if len(evaluation.scenarios) == 1:
+        ((name, figures),) = evaluation.scenarios.items()
+        show_table(title, ("", name), figure_rows(figures))
+    else:
+        title = f"{title}, {_episodes(evaluation)} episodes each"
+        show_rows(title, *scenario_rows(evaluation.scenarios))
+    show_verdict(evaluation.scenarios)
 
 
-_ROWS: tuple[tuple[str, ...], ...] = (
-    ("episodes without a fall", "{} of {}", "successes", "episodes"),
-    ("  95 % interval", "{0[0]:.1%} .. {0[1]:.1%}", "success_ci95"),
-    ("distance [m]", "{:.2f}", "distance_m"),
-    ("velocity error [m/s]", "{:.3f}", "velocity_error_mps"),
-    ("yaw rate error [rad/s]", "{:.3f}", "yaw_rate_error_rps"),
-    ("heading drift [deg]", "{:.1f}", "heading_drift_deg"),
-    ("lateral drift [m]", "{:.2f}", "lateral_drift_m"),
-    ("duty factor, left and right", "{0[left]:.2f}  {0[right]:.2f}", "duty_factor"),
-    ("double support, flight", "{:.2f}  {:.3f}", "double_support", "flight"),
-    ("swing clearance [mm]", "{0[left]:.1f}  {0[right]:.1f}", "swing_clearance_m"),
-    ("foot slip [m/s]", "{:.3f}", "foot_slip_mps"),
-    ("step symmetry [%], alternation", "{:.1f}  {:.2f}", "symmetry_pct", "alternation"),
-    ("torque RMS, mean and worst [Nm]", "{0[mean]:.2f}  {0[worst]:.2f}", "torque_rms_nm"),
-    ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
-    ("joints beyond no-load speed", "{:.2%}", "overspeed"),
-    ("power [W]", "{:.1f}", "power_w"),
-    ("cost of transport", "{:.2f}", "cost_of_transport"),
-)
-"""Label, format, and the metrics that fill it."""
-
-_MILLI = "swing_clearance_m"
+def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print which gates failed, and what was shown without being held to any."""
+    for name, figures in scenarios.items():
+        for gate, verdict in figures["gates"].items():
+            if not verdict["passed"]:
+                console.print(f"[red]FAILED[/red]: {name}: {describe_gate(gate, verdict)}")
+    for name, figures in scenarios.items():
+        if figures["untrained"]:
+            asked = ", ".join(figures["untrained"])
+            console.print(f"{name}: not held to its gates, asks more than the training ({asked})")
+    held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
+    if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
+        console.print(f"[green]passed[/green]: {sum(map(len, held))} gates held")
 
 
-def _format(metrics: Mapping[str, Any], pattern: str, keys: list[str]) -> str:
-    """Fill a row's pattern; a dash stands for what is undefined."""
-    values = [_in_milli(metrics[key]) if key == _MILLI else metrics[key] for key in keys]
-    flat = [v for value in values for v in (value.values() if isinstance(value, dict) else [value])]
-    return "-" if any(v is None for v in flat) else pattern.format(*values)
-
-
-def _in_milli(sides: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {side: None if value is None else 1000 * value for side, value in sides.items()}
+def _episodes(evaluation: Evaluation) -> str:
+    counts = {figures["episodes"] for figures in evaluation.scenarios.values()}
+    return " or ".join(map(str, sorted(counts)))

@@ -12,8 +12,10 @@ from wildrobot_cli.cli.options import (
     EngineOption,
     ImplOption,
     JsonOption,
+    ReportOption,
     SeedOption,
     SetOption,
+    VideoOption,
     refuse_with,
 )
 from wildrobot_cli.errors import ConfigError
@@ -110,22 +112,35 @@ def bench(
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
-        list[str], typer.Option("--scenario", help="Scenario, or `all`; repeatable.")
+        list[str],
+        typer.Option("--scenario", help="Scenario (name or YAML file), or `all`; repeatable."),
     ] = ["flat"],  # noqa: B006
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
     checkpoint: CheckpointOption = None,
-    video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="RUN2", help="Measure another run beside it."),
     ] = None,
+    sim_to_sim: Annotated[
+        bool,
+        typer.Option("--sim-to-sim", help="Hold both engines and half the physics step to it."),
+    ] = False,
+    video: VideoOption = None,
+    report: ReportOption = None,
     engine: EngineOption = None,
     seed: SeedOption = None,
     overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
 ) -> None:
     """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
-    from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
+    from wildrobot_cli.commands.settings import (
+        as_overrides,
+        prepare_jax,
+        prepare_rendering,
+        rendering_obstacle,
+    )
 
     prepare_jax()
     from wildrobot_cli.runtime.log import is_log
@@ -134,7 +149,10 @@ def evaluate(
         given: dict[str, object] = {
             "--episodes": episodes,
             "--checkpoint": checkpoint,
+            "--against": against,
+            "--sim-to-sim": sim_to_sim or None,
             "--video": video,
+            "--report": report,
         }
         given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
         refuse_with("a log", given, "what was measured then cannot be changed")
@@ -143,23 +161,43 @@ def evaluate(
         if not show_log(run, json):
             raise typer.Exit(1)
         return
+    if sim_to_sim:
+        others = {"--against": against, "--engine": engine, "--video": video, "--report": report}
+        refuse_with("--sim-to-sim", others, "it measures one run on both engines")
+    if against is not None:
+        refuse_with("--against", {"--video": video, "--report": report}, "draw one run at a time")
+    no_rendering = None
     if video is not None:
         prepare_rendering()
+    elif report is not None:
+        no_rendering = rendering_obstacle()
+    from wildrobot_cli.cli.compare_view import run_comparison
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
     from wildrobot_cli.training.run_folder import open_run
 
     folder = open_run(run)
-    settings = load_config(folder.config_file, overrides, seed=seed, engine=engine)
-    request = EvalRequest(folder, settings, tuple(scenario), episodes, checkpoint, video, json)
-    if not run_evaluation(request):
+    page = None if report is None else Path(report) if report else folder.report_file
+    request = EvalRequest(
+        run=folder,
+        scenarios=tuple(scenario),
+        episodes=episodes,
+        overrides=(*overrides, *as_overrides({"seed": seed, "env.engine": engine})),
+        checkpoint=checkpoint,
+        against=None if against is None else open_run(against),
+        sim_to_sim=sim_to_sim,
+        video=video,
+        report=page,
+        no_rendering=no_rendering,
+        json=json,
+    )
+    compares = sim_to_sim or against is not None
+    if not (run_comparison(request) if compares else run_evaluation(request)):
         raise typer.Exit(1)
 
 
 def replay(
     dump: Annotated[Path, typer.Argument(help="A dump in a run's faults folder.")],
-    video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
-    ] = None,
+    video: VideoOption = None,
 ) -> None:
     """Show the last steps of a simulation that failed in training."""
     from wildrobot_cli.commands.settings import prepare_jax, prepare_rendering

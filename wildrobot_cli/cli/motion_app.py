@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wildrobot_cli.cli.options import VideoOption
 from wildrobot_cli.errors import ConfigError
 
 motion = typer.Typer(
@@ -100,9 +101,7 @@ def check(
 @motion.command()
 def preview(
     clip: Annotated[str, typer.Argument(help="Clip file or packaged name.")],
-    video: Annotated[
-        Path | None, typer.Option("--video", metavar="FILE", help="Animate it: .gif, .webp, .png.")
-    ] = None,
+    video: VideoOption = None,
     plot: Annotated[
         Path | None, typer.Option("--plot", metavar="FILE", help="Plot it: .png, .svg, .pdf.")
     ] = None,

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from wildrobot_cli.errors import ConfigError
 
@@ -31,7 +32,32 @@ CheckpointOption = Annotated[
         "--checkpoint", metavar="WHICH", help="best, latest (default) or a number of steps."
     ),
 ]
+VideoOption = Annotated[
+    Path | None,
+    typer.Option("--video", metavar="FILE", help="Animate it: .mp4, .gif, .webp or .png."),
+]
+ReportOption = Annotated[
+    str | None,
+    typer.Option(
+        "--report",
+        metavar="[FILE]",
+        help="Write a page of pictures: FILE, or report.html in the run.",
+    ),
+]
 RunsOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
+
+
+class ReportCommand(TyperCommand):
+    """A command whose `--report` may stand without a value, which then is empty."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command's arguments."""
+        follows = [*args[1:], "-"]
+        given = [
+            f"{word}=" if word == "--report" and after.startswith("-") else word
+            for word, after in zip(args, follows, strict=True)
+        ]
+        return super().parse_args(ctx, given)
 
 
 def refuse_with(

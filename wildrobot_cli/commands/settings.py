@@ -5,7 +5,7 @@ import hashlib
 import os
 import platform
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
@@ -30,14 +30,19 @@ def load_config(
         ConfigError: naming the file, the key path, what was expected and what was found.
     """
     options = {"seed": seed, "env.engine": engine, "env.mjx.impl": impl, "ppo.steps": steps}
-    named = [f"{key}={value}" for key, value in options.items() if value is not None]
-    config = Config.from_file(name_or_path, (*overrides, *named))
+    everything = (*overrides, *as_overrides(options))
+    config = Config.from_file(name_or_path, everything)
     if num_envs is None:
         return config
     from wildrobot_cli.physics.factory import resolve_engine
 
     key = f"ppo.{resolve_engine(config.env.engine)}.num_envs"
-    return Config.from_file(name_or_path, (*overrides, *named, f"{key}={num_envs}"))
+    return Config.from_file(name_or_path, (*everything, f"{key}={num_envs}"))
+
+
+def as_overrides(options: Mapping[str, object]) -> tuple[str, ...]:
+    """Write options by the key that they set as overrides; those that were not given are None."""
+    return tuple(f"{key}={value}" for key, value in options.items() if value is not None)
 
 
 def prepare_jax() -> None:
@@ -66,8 +71,18 @@ def prepare_rendering() -> None:
         os.environ["MUJOCO_GL"] = "osmesa"
     else:
         raise EnvironmentUnavailable(
-            "--video needs OpenGL without a screen: install OSMesa (Debian: apt install libosmesa6)"
+            "an animation needs OpenGL without a screen: install OSMesa "
+            "(Debian: apt install libosmesa6)"
         )
+
+
+def rendering_obstacle() -> str | None:
+    """Prepare to render without a screen; return what is missing for it, if anything."""
+    try:
+        prepare_rendering()
+    except EnvironmentUnavailable as error:
+        return str(error)
+    return None
 
 
 def _processor() -> str:

@@ -40,12 +40,17 @@ def with_base(path: Path, document: Document, read: Reader, depth: int = 1) -> D
         raise ConfigError(f"{where}: {error}") from None
     below = with_base(found, below, read, depth + 1)
     own = {key: value for key, value in document.data.items() if key != BASE}
+    return laid_over(below, Document(document.source, own, document.origins))
+
+
+def laid_over(below: Document, above: Document) -> Document:
+    """Merge two documents: sections key by key, anything else as the upper one says."""
     origins = dict(below.origins)
-    data = _laid_over(below.data, own, origins, document.origins, ())
-    return Document(document.source, data, origins)
+    data = _merged(below.data, above.data, origins, above.origins, ())
+    return Document(above.source, data, origins)
 
 
-def _laid_over(
+def _merged(
     below: dict[str, Any],
     above: dict[str, Any],
     origins: dict[KeyPath, str],
@@ -57,7 +62,7 @@ def _laid_over(
     for key, value in above.items():
         here = (*path, key)
         if isinstance(value, dict) and isinstance(below.get(key), dict):
-            merged[key] = _laid_over(below[key], value, origins, new_origins, here)
+            merged[key] = _merged(below[key], value, origins, new_origins, here)
             continue
         for old in [old for old in origins if old[: len(here)] == here]:
             del origins[old]

@@ -22,18 +22,21 @@ from wildrobot_cli.config.document import (
     show,
     write_yaml,
 )
-from wildrobot_cli.config.inheritance import with_base
+from wildrobot_cli.config.inheritance import laid_over, with_base
 from wildrobot_cli.config.messages import annotation_at, describe
 from wildrobot_cli.config.resources import config_dir
 from wildrobot_cli.errors import ConfigError, suggest
 
-__all__ = ["Document", "dump", "find", "load", "packaged", "read_yaml", "validate"]
+__all__ = ["Document", "dump", "find", "load", "packaged", "read", "read_yaml", "validate"]
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def load(
-    model_class: type[ModelT], name_or_path: str | Path, overrides: Iterable[str] = ()
+    model_class: type[ModelT],
+    name_or_path: str | Path,
+    overrides: Iterable[str] = (),
+    layer: Document | None = None,
 ) -> ModelT:
     """Load a configuration from a path, or by name among the packaged ones.
 
@@ -41,19 +44,31 @@ def load(
         model_class: the model that the file must fit.
         name_or_path: a YAML file, or the name of a packaged one, `.yaml` optional.
         overrides: assignments such as `ppo.steps=100000`, applied in order.
+        layer: laid over the file as the file is over its base, beneath the overrides.
 
     Raises:
         ConfigError: naming the file, the key path, what was expected and what was found.
     """
-    document = with_base(*_read(name_or_path), _read)
+    document = read(name_or_path, config_dir(), "configuration")
+    if layer is not None:
+        document = laid_over(document, layer)
     for text in overrides:
         _override(document, text, model_class)
     return validate(model_class, document)
 
 
-def _read(name_or_path: str | Path) -> tuple[Path, Document]:
-    path, source = find(name_or_path, config_dir(), "configuration")
-    return path, read_yaml(path, source)
+def read(name_or_path: str | Path, folder: Path, kind: str) -> Document:
+    """Read a YAML file, found as `find` does, laid over its bases.
+
+    Raises:
+        ConfigError: it is missing, not YAML, or one of its bases is.
+    """
+
+    def read_one(name_or_path: str | Path) -> tuple[Path, Document]:
+        path, source = find(name_or_path, folder, kind)
+        return path, read_yaml(path, source)
+
+    return with_base(*read_one(name_or_path), read_one)
 
 
 def validate(

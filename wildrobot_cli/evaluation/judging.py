@@ -9,7 +9,7 @@ import numpy as np
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
-from wildrobot_cli.evaluation.rollout import record_step
+from wildrobot_cli.evaluation.rollout import Record, record_step, trajectory_of
 from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.physics.protocol import PhysicsState
 from wildrobot_cli.simulated.robot import READOUT
@@ -33,29 +33,18 @@ def judge(env: WildRobotEnv, asked: Rows, readout: Rows) -> Trajectory:
     physics = {name: jnp.asarray(readout[name][1:]) for name in READOUT}
     tasks = {name: jnp.asarray(asked[name]) for name in ("command", "heading_target", "phase")}
 
-    def one(state: dict[str, Any], task: dict[str, Any]) -> tuple[dict[str, jax.Array], jax.Array]:
-        episode = _episode(env, state, task)
-        return record_step(env, episode), env.failed(env.context(episode))
+    def one(state: dict[str, Any], task: dict[str, Any]) -> Record:
+        return record_step(env, _episode(env, state, task))
 
-    rows, failed = jax.device_get(jax.jit(jax.vmap(jax.vmap(one)))(physics, tasks))
-    finite = np.isfinite(readout["qpos"][1:]).all(axis=-1)
-    alive = np.cumsum(failed | ~finite, axis=0) == 0
-    return Trajectory(
-        dt=env.dt,
-        weight=env.robot.weight,
-        gait_period=env.clock.longest_period,
-        command=asked["command"],
-        alive=alive,
-        fell=~alive[-1],
-        **rows,
-    )
+    rows = jax.device_get(jax.jit(jax.vmap(jax.vmap(one)))(physics, tasks))
+    return trajectory_of(env, rows | {"command": asked["command"]})
 
 
 def _episode(env: WildRobotEnv, state: dict[str, Any], task: dict[str, Any]) -> Episode:
     """An episode in a given state, as far as the metrics read it."""
     nothing = jnp.zeros_like(state["actuator_force"])
     zero = jnp.zeros((), nothing.dtype)
-    physics = PhysicsState(**state, time=zero, ok=jnp.ones((), bool))
+    physics = PhysicsState(**state, time=zero, ok=jnp.isfinite(state["qpos"]).all())
     return Episode(
         physics=physics,
         params={},

@@ -21,6 +21,8 @@ COMMAND_JUMP = 0.01
 """Change of a command between two samples that counts as a new command [m/s or rad/s]."""
 SATURATED = 0.98
 """Share of the torque limit at which a servo counts as saturated."""
+LINE_SLACK = 0.02
+"""Share of the torque limit by which a servo may pass its speed-torque line: rounding."""
 MIN_SPEED = 0.01
 """Mean speed below which a cost of transport has no meaning [m/s]."""
 STILL = 1e-6
@@ -182,17 +184,21 @@ def actuation_metrics(trajectory: Trajectory, limits: ServoLimits) -> dict[str, 
     `torque_rms_nm`: root mean square of each joint's shaft torque, mean over joints and the worst
     joint. `torque_peak_nm`: largest |torque|. `torque_saturation`: share of samples of joints
     at 98 % of the limit or more. `overspeed`, `joint_speed_p99_rps`: share of joint speeds beyond
-    the no-load speed, and their 99th percentile.
+    the no-load speed, and their 99th percentile. `overtorque`: share of samples of joints beyond
+    the line from the torque limit at rest to none at the no-load speed, as far as they drive.
     """
+    driving = trajectory.torque[trajectory.alive] * np.sign(trajectory.joint_vel[trajectory.alive])
     torque = np.abs(trajectory.torque[trajectory.alive])
     speed = np.abs(trajectory.joint_vel[trajectory.alive])
     some = torque.size > 0
+    line = 1.0 + LINE_SLACK - np.minimum(speed / limits.no_load_speed, 1.0)
     rms = np.sqrt((torque**2).mean(axis=0)) if some else np.zeros(0)
     return {
         "torque_rms_nm": {"mean": mean_or_none(rms), "worst": number(rms.max()) if some else None},
         "torque_peak_nm": number(torque.max()) if some else None,
         "torque_saturation": mean_or_none(torque >= SATURATED * limits.torque_limit),
         "overspeed": mean_or_none(speed > limits.no_load_speed),
+        "overtorque": mean_or_none(driving > line * limits.torque_limit),
         "joint_speed_p99_rps": number(np.percentile(speed, 99)) if some else None,
     }
 
@@ -214,6 +220,15 @@ def cost_of_transport(trajectory: Trajectory, power: float | None, way: Floats) 
     if power is None or time == 0 or not way.sum() >= MIN_SPEED * time:
         return None
     return number(power / (trajectory.weight * way.sum() / time))
+
+
+def fall_causes(trajectory: Trajectory) -> dict[str, list[float]]:
+    """When episodes failed, by what it was, the most frequent first [s]."""
+    assert trajectory.cause is not None
+    time = (trajectory.alive.sum(axis=0) + 1) * trajectory.dt
+    causes = [str(cause) for cause in np.unique(trajectory.cause[trajectory.fell])]
+    times = {cause: np.sort(time[trajectory.cause == cause]).tolist() for cause in causes}
+    return dict(sorted(times.items(), key=lambda item: -len(item[1])))
 
 
 def succeeded(trajectory: Trajectory, way: Floats, min_distance: float | None) -> Bools:
@@ -248,6 +263,7 @@ def scenario_metrics(
             "success_rate": successes / episodes if episodes else None,
             "success_ci95": list(wilson_interval(successes, episodes)),
             "falls": int(trajectory.fell.sum()),
+            "fall_causes": fall_causes(trajectory),
             "distance_m": mean_or_none(way),
             "velocity_error_mps": velocity_error,
             "yaw_rate_error_rps": yaw_rate_error,

@@ -48,7 +48,7 @@ def naturalness(trajectory: Trajectory, robot: Robot, config: EnvConfig) -> dict
     """
     assert config.reference is not None
     reference = Reference(robot, config.reference, config.control_period)
-    walking = _walking(trajectory)
+    walking = walking_samples(trajectory)
     if walking.sum() < 10 * BINS or trajectory.episodes < 2:
         return dict.fromkeys(("joint_rmse_deg", "rom_ratio", "fresh_auc", *_SMOOTH))
     cycles = reference_cycles(reference, robot)
@@ -65,7 +65,7 @@ def naturalness(trajectory: Trajectory, robot: Robot, config: EnvConfig) -> dict
 _SMOOTH = ("sparc", "sparc_reference")
 
 
-def _walking(trajectory: Trajectory) -> Bools:
+def walking_samples(trajectory: Trajectory) -> Bools:
     """Samples of settled walking. Shape (T, N)."""
     return settled(trajectory) & (np.abs(trajectory.command).sum(axis=-1) > 0)
 
@@ -112,16 +112,25 @@ def compare_cycles(trajectory: Trajectory, walking: Bools, cycles: Cycles) -> tu
         rows = walking[:, episode]
         angles = trajectory.joint_pos[rows, episode]
         ours.append(by_phase(trajectory.phase[rows, episode], angles))
-        theirs.append(_cycle_at(cycles, float(trajectory.command[rows, episode, 0].mean())))
+        theirs.append(cycle_at(cycles, float(trajectory.command[rows, episode, 0].mean())))
     policy, reference = np.stack(ours), np.stack(theirs)
-    gaps = [np.roll(policy, shift, axis=1) - reference for shift in range(BINS)]
-    rmse = min(float(np.sqrt(np.mean(gap**2))) for gap in gaps)
+    gap = np.roll(policy, best_shift(policy, reference), axis=1) - reference
+    rmse = float(np.sqrt(np.mean(gap**2)))
     ranges = np.ptp(policy, axis=1), np.ptp(reference, axis=1)
     moved = ranges[1] > LEAST_RANGE
     return float(np.degrees(rmse)), float(np.mean(ranges[0][moved] / ranges[1][moved]))
 
 
-def _cycle_at(cycles: Cycles, speed: float) -> Floats:
+def best_shift(policy: Floats, reference: Floats) -> int:
+    """How many parts of the cycle the policy is ahead: rolled by it, it fits the reference best.
+
+    Both of shape (E, BINS, n).
+    """
+    gaps = [np.mean((np.roll(policy, s, axis=1) - reference) ** 2) for s in range(BINS)]
+    return int(np.argmin(gaps))
+
+
+def cycle_at(cycles: Cycles, speed: float) -> Floats:
     """The cycle at a speed, between those of the nearest clips. Shape (BINS, n)."""
     place = float(np.interp(speed, cycles.speeds, np.arange(len(cycles.speeds))))
     low = min(int(place), len(cycles.speeds) - 1)

@@ -10,8 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from wildrobot_cli.config.scenario import GateConfig
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.evaluation.evaluate import Evaluation, servo_limits
+from wildrobot_cli.evaluation.evaluate import Evaluation
+from wildrobot_cli.evaluation.gates import SUCCESS
+from wildrobot_cli.evaluation.gates import judge as judge_gates
+from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.runtime.description import Description
@@ -22,7 +26,7 @@ from wildrobot_cli.runtime.supervisor import Mode
 from wildrobot_cli.simulated.server import ENV, TRUTH
 
 SCENARIO = "log"
-VERDICT = ("episodes", "successes", "success_rate", "success_ci95", "falls")
+VERDICT = ("episodes", "successes", "success_rate", "success_ci95", "falls", "fall_causes")
 """Figures that say whether it kept walking."""
 SENSED = (
     *VERDICT,
@@ -32,9 +36,12 @@ SENSED = (
     "torque_peak_nm",
     "torque_saturation",
     "overspeed",
+    "overtorque",
     "joint_speed_p99_rps",
 )
 """Figures that a real robot's sensors give; torques are estimates from targets and angles."""
+STOPPED = "stopped"
+"""Cause of the failure of a robot that stopped itself."""
 WANTED = ("done", "hand")
 """Causes of a stop that the owner asked for."""
 NO_STOP = ("walking", "stopped", "reset", "command", "clamp")
@@ -69,8 +76,11 @@ def evaluate_log(folder: Path) -> Evaluation:
         metrics = {k: v if k in VERDICT else _blank(v) for k, v in metrics.items()}
     else:
         raise ConfigError(f"{folder}: the robot never walked")
+    gates = judge_gates(metrics, {SUCCESS: GateConfig(min=1.0)})
+    passed = all(gate["passed"] for gate in gates.values())
+    figures = {**metrics, "untrained": [], "gates": gates, "passed": passed}
     steps = description.document["training"]["env_steps"]
-    return Evaluation(folder.name, steps, {SCENARIO: metrics}, {SCENARIO: trajectory}, 1.0)
+    return Evaluation(folder.name, steps, {SCENARIO: figures}, {SCENARIO: trajectory})
 
 
 def _from_truth(
@@ -96,7 +106,9 @@ def _from_truth(
     trajectory = judge(env, asked, readout)
     if stopped_itself:
         alive = trajectory.alive & (np.arange(len(ticks)) < len(ticks) - 1)[:, None]
-        trajectory = replace(trajectory, alive=alive, fell=np.array([True]))
+        trajectory = replace(
+            trajectory, alive=alive, fell=np.array([True]), cause=np.array([STOPPED])
+        )
     return scenario_metrics(trajectory, servo_limits(env.robot)), trajectory
 
 
@@ -127,6 +139,7 @@ def _from_sensors(
         torque=(motor - joints.damping * speeds)[:, None],
         alive=alive,
         fell=np.array([fell]),
+        cause=np.array([STOPPED if fell else ""]),
         **unknown,
     )
     limits = ServoLimits(joints.torque_limit, description.no_load_speed, copper_loss=0.0)

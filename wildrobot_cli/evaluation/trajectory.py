@@ -1,8 +1,9 @@
 """What an evaluation rollout recorded: plain numpy arrays, no simulator behind them."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from math import isfinite
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +11,12 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.intp]
+Words = NDArray[np.str_]
+
+FALL = "fall"
+"""Cause of a failure that nothing more is known of."""
+NOT_FINITE = "simulation"
+"""Cause of a failure of the simulation itself."""
 
 _TRAILING: dict[str, tuple[int | str, ...]] = {
     "position": (3,),
@@ -78,6 +85,8 @@ class Trajectory:
     """Whether the episode still runs; False from the step at which it ended. Shape (T, N)."""
     fell: Bools
     """Whether the episode ended in a failure. Shape (N,)."""
+    cause: Words | None = None
+    """What the failure was, empty without one; `FALL` where it is not given. Shape (N,)."""
 
     def __post_init__(self) -> None:
         """Convert, check and seal the arrays."""
@@ -85,6 +94,8 @@ class Trajectory:
             self._set(name, np.asarray(getattr(self, name), dtype=np.float64))
         for name in ("alive", "fell"):
             self._set(name, np.asarray(getattr(self, name), dtype=np.bool_))
+        cause = np.where(self.fell, FALL, "") if self.cause is None else np.asarray(self.cause)
+        self._set("cause", cause.astype(np.str_))
         self._check_scalars()
         self._check_shapes()
         self._check_flags()
@@ -110,6 +121,14 @@ class Trajectory:
         """Whether the episode ran and never failed, its end reached or called early. Shape (N,)."""
         return ~self.fell & self.alive.any(axis=0)
 
+    def only(self, episodes: slice) -> Self:
+        """Return some of the episodes."""
+        arrays = [f.name for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)]
+        whole = {name: getattr(self, name) for name in arrays}
+        return replace(
+            self, **{n: v[episodes] if v.ndim == 1 else v[:, episodes] for n, v in whole.items()}
+        )
+
     def _set(self, name: str, value: NDArray[np.generic]) -> None:
         object.__setattr__(self, name, value)
 
@@ -132,7 +151,8 @@ class Trajectory:
         for name, value in self._recorded():
             trailing = tuple(joints if size == "n" else size for size in _TRAILING[name])
             self._check_shape(name, value.shape, (*self.alive.shape, *trailing))
-        self._check_shape("fell", self.fell.shape, self.alive.shape[1:])
+        for name in ("fell", "cause"):
+            self._check_shape(name, getattr(self, name).shape, self.alive.shape[1:])
 
     @staticmethod
     def _check_shape(name: str, found: tuple[int, ...], expected: tuple[int | str, ...]) -> None:
@@ -163,5 +183,7 @@ class Trajectory:
         for name, value in self._recorded():
             mask = running.reshape(running.shape + (1,) * (value.ndim - 2))
             self._set(name, np.where(mask, value, 0.0))
-        self._set("fell", self.fell | (running != self.alive).any(axis=0))
+        broke = (running != self.alive).any(axis=0)
+        self._set("cause", np.where(broke, NOT_FINITE, np.asarray(self.cause)))
+        self._set("fell", self.fell | broke)
         self._set("alive", running)

@@ -1,67 +1,86 @@
-"""An animation of a policy, rendered without a screen."""
+"""An animation of a robot's motion, rendered without a screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
-import jax
 import numpy as np
 
-from wildrobot_cli.config.schema import Config
-from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.evaluation.captions import Captions, caption, captions_of
+from wildrobot_cli.evaluation.metrics import progress
+from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.training.policy import PolicyFn, load_policy
-from wildrobot_cli.training.run_folder import RunFolder
 
-FORMATS = (".gif", ".webp", ".png")
-"""Animated picture formats, by file name."""
+MP4 = ".mp4"
+FORMATS = (MP4, ".gif", ".webp", ".png")
+"""What an animation is written as, by file name."""
 SECONDS = 8.0
-"""Length of an animation [s]."""
+"""Longest animation of an evaluation [s]."""
+FRAMES_PER_S = 25.0
+"""Frames in a second of animation."""
+SIZE = 480
+"""Width and height of a picture of the robot, captions beside it [px]."""
+FINER = 1.5
+"""Frames are rendered so much larger and averaged; in software that smooths edges at half the
+price of multisampling."""
+SHADOW = 1024
+"""Resolution of shadows, which in software are a third of the price [px]."""
+DISTANCE = 3.0
+"""Distance of the camera from a robot that brings none, in its standing heights."""
+VIEW = (140.0, -12.0)
+"""Azimuth and elevation of that camera [deg]."""
 
 
-def check_video_path(path: Path) -> None:
-    """Raise `ConfigError` for a file name that is none of `FORMATS`."""
+def check_video_path(path: Path) -> Path:
+    """Return the file to write: `path`, or a GIF beside it where nothing here encodes MP4.
+
+    Raises:
+        ConfigError: the name ends in none of `FORMATS`, or its folder is not there.
+    """
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"--video {path}: expected a name that ends in {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise ConfigError(f"--video {path}: no such folder: {path.parent}")
+    if path.suffix.lower() == MP4 and find_spec("av") is None:
+        return path.with_suffix(".gif")
+    return path
 
 
 def animate(
-    run: RunFolder,
-    config: Config,
-    checkpoint: str | None,
     path: Path,
-    on_progress: Callable[[str, float], None] | None = None,
+    robot: Robot,
+    trajectory: Trajectory,
+    on_progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Animate a run's policy, under commands drawn from its own range, for `SECONDS`.
+    """Animate the typical episode of an evaluation, captioned, for up to `SECONDS`.
 
     Raises:
-        RunError: the checkpoint does not fit.
-        EnvironmentUnavailable: OpenGL or Pillow is missing.
+        EnvironmentUnavailable: OpenGL or a package is missing, or the disk refuses.
     """
-    env = WildRobotEnv(config.env)
-    policy = load_policy(run, config, env, checkpoint)
-    positions = record_motion(env, policy.act, SECONDS, config.seed)
-    report = on_progress or (lambda _name, _share: None)
-    write_video(
-        path, env.robot, env.dt, positions, on_progress=lambda share: report("animation", share)
-    )
+    episode = typical_episode(trajectory)
+    rows = trajectory.alive[:, episode] & (np.arange(trajectory.steps) * trajectory.dt < SECONDS)
+    positions = episode_positions(robot, trajectory, episode)[rows]
+    captions = captions_of(trajectory, episode)
+    write_video(path, robot, trajectory.dt, positions, captions, on_progress)
 
 
-def record_motion(env: WildRobotEnv, act: PolicyFn, seconds: float, seed: int) -> np.ndarray:
-    """Run one episode and keep its positions, to the fall if there is one. Shape (T, nq)."""
-    steps = round(seconds / env.dt)
+def typical_episode(trajectory: Trajectory) -> int:
+    """Return the episode that came the median way."""
+    way = progress(trajectory)
+    return int(np.argsort(way, kind="stable")[(trajectory.episodes - 1) // 2])
 
-    @jax.jit
-    def run(rng: jax.Array) -> tuple[jax.Array, jax.Array]:
-        def step(state: object, _: None) -> tuple[object, tuple[jax.Array, jax.Array]]:
-            after = env.step(state, act(state.obs))  # type: ignore[attr-defined]
-            return after, (after.pipeline_state.physics.qpos, after.done)
 
-        return jax.lax.scan(step, env.reset(rng), None, length=steps)[1]
-
-    positions, done = jax.device_get(run(jax.random.PRNGKey(seed)))
-    alive = np.cumsum(done) == 0
-    return positions[alive]
+def episode_positions(robot: Robot, trajectory: Trajectory, episode: int) -> Floats:
+    """The robot's generalized positions throughout an episode. Shape (T, nq)."""
+    qpos = np.tile(robot.home_qpos, (trajectory.steps, 1))
+    root = trajectory.position[:, episode], trajectory.orientation[:, episode]
+    qpos[:, robot.root_qpos] = np.concatenate(root, axis=-1)
+    qpos[:, robot.qpos_ids] = trajectory.joint_pos[:, episode]
+    return qpos
 
 
 def write_video(
@@ -69,64 +88,102 @@ def write_video(
     robot: Robot,
     dt: float,
     positions: np.ndarray,
-    frames_per_s: float = 25.0,
-    size: tuple[int, int] = (400, 400),
+    captions: Captions | None = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
-    """Render positions with the robot's tracking camera into an animated picture.
+    """Render positions with the robot's tracking camera into an animation.
 
     Args:
-        path: file to write; its ending names the format.
+        path: file to write; its ending, one of `FORMATS`, names the format.
         robot: whose motion it is.
         dt: time between positions [s].
         positions: qpos. Shape (T, nq).
-        frames_per_s: of the animation.
-        size: width and height [px].
+        captions: what to write over each position.
         on_progress: called with the share that is done, in 0..1.
 
     Raises:
-        EnvironmentUnavailable: OpenGL or Pillow is missing.
+        EnvironmentUnavailable: OpenGL or a package is missing, or the disk refuses.
     """
+    stride = max(1, round(1.0 / (FRAMES_PER_S * dt)))
+    shown = range(0, len(positions), stride)
+    report = on_progress or (lambda _: None)
+
+    def frames() -> Iterator[np.ndarray]:
+        for count, frame in enumerate(_rendered(robot, positions[shown])):
+            yield frame if captions is None else caption(frame, captions, shown[count])
+            report((count + 1) / len(shown))
+
+    encode = _encode_mp4 if path.suffix.lower() == MP4 else _encode_picture
     try:
-        from PIL import Image
+        encode(path, frames(), stride * dt)
     except ImportError:
         raise EnvironmentUnavailable(
-            "--video needs Pillow: pip install 'wildrobot[video]'"
+            "an animation needs Pillow and PyAV: pip install 'wildrobot[video]'"
         ) from None
-    stride = max(1, round(1.0 / (frames_per_s * dt)))
-    frames = [
-        Image.fromarray(frame)
-        for frame in _frames(robot, positions[::stride], size, on_progress or (lambda _: None))
-    ]
-    duration = round(1000 * stride * dt)
-    frames[0].save(
-        path, save_all=True, append_images=frames[1:], loop=0, duration=duration, quality=60
-    )
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 
 
-def _frames(
-    robot: Robot,
-    positions: np.ndarray,
-    size: tuple[int, int],
-    on_progress: Callable[[float], None],
-) -> list[np.ndarray]:
-    """Render each row of positions. Shapes (height, width, 3), uint8."""
+def _encode_mp4(path: Path, frames: Iterator[np.ndarray], period: float) -> None:
+    """Write H.264 that every browser plays; `period` is the time between frames [s]."""
+    import av
+
+    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+        rate = Fraction(1 / period).limit_denominator(1000)
+        stream: Any = container.add_stream("h264", rate=rate, options={"crf": "26"})
+        stream.pix_fmt = "yuv420p"
+        first = next(frames)
+        stream.height, stream.width = first.shape[:2]
+        for frame in chain([first], frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+
+
+def _encode_picture(path: Path, frames: Iterator[np.ndarray], period: float) -> None:
+    """Write an animated picture; `period` is the time between frames [s]."""
+    from PIL import Image
+
+    first, *others = (Image.fromarray(frame) for frame in frames)
+    duration = round(1000 * period)
+    first.save(path, save_all=True, append_images=others, loop=0, duration=duration, quality=60)
+
+
+def _rendered(robot: Robot, positions: np.ndarray) -> Iterator[np.ndarray]:
+    """Render each row of positions. Shapes (SIZE, SIZE, 3), uint8."""
     import mujoco
+    from PIL import Image
 
     model = robot.visual_model()
     data = mujoco.MjData(model)
-    camera = 0 if model.ncam else -1
-    width, height = size
-    frames = []
+    camera = _camera(robot, model)
+    fine = round(FINER * SIZE)
+    model.vis.global_.offwidth = model.vis.global_.offheight = fine
+    model.vis.quality.offsamples, model.vis.quality.shadowsize = 0, SHADOW
     try:
-        renderer = mujoco.Renderer(model, height, width)
+        renderer = mujoco.Renderer(model, fine, fine)
     except (mujoco.FatalError, RuntimeError, ImportError, AttributeError) as error:
-        raise EnvironmentUnavailable(f"--video: OpenGL does not work here: {error}") from error
+        raise EnvironmentUnavailable(
+            f"an animation needs OpenGL, which does not work here: {error}"
+        ) from error
     with renderer:
-        for index, qpos in enumerate(positions):
+        for qpos in positions:
             data.qpos[:] = qpos
             mujoco.mj_forward(model, data)
             renderer.update_scene(data, camera=camera)
-            frames.append(renderer.render().copy())
-            on_progress((index + 1) / len(positions))
-    return frames
+            yield np.asarray(
+                Image.fromarray(renderer.render()).resize((SIZE, SIZE), Image.Resampling.BOX)
+            )
+
+
+def _camera(robot: Robot, model: Any) -> Any:
+    """The robot's own first camera; for a robot without one, a camera that follows its root."""
+    import mujoco
+
+    if model.ncam:
+        return 0
+    camera = mujoco.MjvCamera()
+    camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
+    camera.trackbodyid = robot.root_body
+    camera.distance = DISTANCE * float(robot.home_qpos[robot.root_qpos][2])
+    camera.azimuth, camera.elevation = VIEW
+    return camera

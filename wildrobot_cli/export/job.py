@@ -10,8 +10,8 @@ from wildrobot_cli.config.deploy import load_deploy
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import POLICY_KEY, WildRobotEnv
-from wildrobot_cli.evaluation.evaluate import servo_limits
 from wildrobot_cli.evaluation.judging import faultless, judge
+from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.export import proof

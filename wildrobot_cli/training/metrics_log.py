@@ -34,7 +34,7 @@ class MetricsLog:
             EnvironmentUnavailable: the run folder cannot be written, or `wandb` not be reached.
         """
         self._path = run.metrics_file
-        lines = list(_read(run))
+        lines = list(read_metrics(run))
         kept = [line for line in lines if line["env_steps"] <= env_steps]
         try:
             write_atomically(self._path, "".join(json.dumps(line) + "\n" for line in kept))
@@ -138,7 +138,7 @@ def _values(line: Line) -> dict[str, float | Histogram]:
     return {k: v for k, v in line.items() if k not in ("env_steps", "time") and v is not None}
 
 
-def _read(run: RunFolder) -> Iterator[Line]:
+def read_metrics(run: RunFolder) -> Iterator[Line]:
     """Yield the lines of metrics.jsonl that are whole: a kill may cut the last one short."""
     if not run.metrics_file.is_file():
         return

@@ -1,13 +1,13 @@
 """A trained policy, taken from a run's checkpoint."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from brax.training.acme import running_statistics, specs
 from brax.training.agents.ppo import networks as ppo_networks
+from flax import struct
 
 from wildrobot_cli.config.learning import BatchConfig
 from wildrobot_cli.config.schema import Config
@@ -22,16 +22,20 @@ PolicyFn = Callable[[Any], jax.Array]
 """From observations, as the environment gives them, to actions in [-1, 1]."""
 
 
-@dataclass(frozen=True)
+@struct.dataclass
 class Policy:
-    """A deterministic policy and the checkpoint that it comes from."""
+    """A deterministic policy and the checkpoint that it comes from; its parameters are leaves."""
 
-    act: PolicyFn
-    """Observation to action, batched or not."""
-    env_steps: int
-    """Control steps of training behind it."""
     tree: dict[str, Any]
     """Its parameters: `normalizer` and `params`; see `policy_tree`."""
+    networks: ppo_networks.PPONetworks = struct.field(pytree_node=False)
+    """What they are the parameters of."""
+    env_steps: int = struct.field(pytree_node=False)
+    """Control steps of training behind it."""
+
+    def act(self, observation: Any) -> jax.Array:
+        """Observation to action, batched or not."""
+        return deterministic(self.networks, self.tree)(observation)
 
 
 def batch_config(config: Config, engine: str) -> BatchConfig:
@@ -44,11 +48,13 @@ def load_policy(
 ) -> Policy:
     """Load the policy of a run's checkpoint (the newest by default).
 
+    Its networks have the shapes of the engine that it was trained on, whatever it acts on now.
+
     Raises:
         RunError: no such checkpoint, or it is damaged, or of another robot or network shape.
     """
     path = checkpoints.find_checkpoint(run.checkpoints, checkpoint)
-    batch = batch_config(config, resolve_engine(config.env.engine))
+    batch = batch_config(config, run.engine or resolve_engine(config.env.engine))
     networks = make_networks(env.observation_size, env.action_size, config.ppo, batch)
     like = jax.eval_shape(lambda: _initial_policy(networks, env))
     try:
@@ -57,7 +63,7 @@ def load_policy(
         before = [p for p in checkpoints.list_checkpoints(run.checkpoints) if p < path]
         hint = f"; the one before it: --checkpoint {int(before[-1].name)}" if before else ""
         raise RunError(f"{error}{hint}") from None
-    return Policy(deterministic(networks, params), int(path.name), params)
+    return Policy(params, networks, int(path.name))
 
 
 def policy_tree(normalizer: Any, policy_params: Any) -> dict[str, Any]:

@@ -52,6 +52,11 @@ class RunFolder:
         return self.path / "summary.json"
 
     @property
+    def report_file(self) -> Path:
+        """The page of pictures that `eval --report` writes."""
+        return self.path / "report.html"
+
+    @property
     def lock_file(self) -> Path:
         """Locked by the process that trains here; says which one it is."""
         return self.path / "lock.json"
@@ -80,6 +85,15 @@ class RunFolder:
     def config(self) -> Config:
         """The run's configuration."""
         return Config.from_file(self.config_file)
+
+    @property
+    def engine(self) -> str | None:
+        """Name of the engine that it was trained on; None where nothing says so."""
+        try:
+            provenance = json.loads(self.provenance_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+        return provenance.get("engine") if isinstance(provenance, dict) else None
 
 
 def create_run(root: Path, name: str, config: Config, provenance: dict[str, Any]) -> RunFolder:

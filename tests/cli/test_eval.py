@@ -1,0 +1,46 @@
+"""`wildrobot eval` on several scenarios and on two runs, and what it refuses."""
+
+import json
+import shutil
+
+import pytest
+
+
+def test_several_scenarios_in_json(command, run, tmp_path):
+    asked = ("--scenario", "flat", "--scenario", "turning", "--episodes", "3")
+    done = command("eval", "tiny", *asked, "--json", "results.json")
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert list(results["scenarios"]) == ["flat", "turning"]
+    flat, turning = results["scenarios"].values()
+    assert flat["episodes"] == turning["episodes"] == 3
+    assert flat["gates"]["success_rate"]["min"] == 0.95
+    assert turning["untrained"] == ["yaw_rate"]
+    assert results["passed"] is flat["passed"] is (done.code == 0)
+
+
+def test_two_runs_side_by_side(command, run, tmp_path):
+    shutil.copytree("tiny", "other")
+    command("eval", "tiny", "--against", "other", "--json", "results.json")
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert set(results) == {"passed", "scenarios", "compared", "differences"}
+    assert results["compared"]["other"] == {"flat": results["scenarios"]["flat"]}
+    power = results["differences"]["other"]["flat"]["power_w"]
+    assert set(power) == {"first", "second", "difference", "ci95", "flagged"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--scenario", "flatt"), "flatt: no such scenario; did you mean 'flat'?"),
+        (("--scenario", "none.yaml"), "none.yaml: no such scenario"),
+        (("--against", "tiny"), "expected another run, this is the same one"),
+        (("--against", "tinny"), "tinny: no such run; did you mean 'tiny'?"),
+        (("--against", "tiny", "--video", "a.gif"), "--video does not go with --against"),
+        (("--sim-to-sim", "--engine", "mjx"), "--engine does not go with --sim-to-sim"),
+        (("--sim-to-sim", "--against", "tiny"), "--against does not go with --sim-to-sim"),
+    ],
+)
+def test_what_does_not_fit_is_refused(command, run, arguments, message):
+    done = command("eval", "tiny", *arguments)
+    assert done.code == 2
+    assert message in done.err

@@ -1,0 +1,140 @@
+"""An animation shows the episode that was measured, and says what it did."""
+
+import sys
+
+import numpy as np
+import pytest
+from trajectories import DT, WEIGHT, still
+
+from wildrobot_cli.commands import settings
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.evaluation import captions, video
+from wildrobot_cli.evaluation.captions import Captions, caption, captions_of, lines
+from wildrobot_cli.evaluation.smoothing import cycle_mean
+
+STEPS = 120
+
+
+@pytest.fixture
+def walks(robot):
+    """Three episodes at 0.1, 0.3 and 0.2 m/s; the second falls early and has the shortest way."""
+    speed = np.array([0.1, 0.3, 0.2])
+    velocity, position = np.zeros((STEPS, 3, 2)), np.zeros((STEPS, 3, 3))
+    velocity[..., 0] = speed
+    position[..., 0] = np.cumsum(velocity[..., 0], axis=0) * DT
+    command = np.zeros((STEPS, 3, 3))
+    command[..., 0] = speed
+    alive = np.ones((STEPS, 3), bool)
+    alive[10:, 1] = False
+    joints = np.full((STEPS, 3, len(robot.joint_names)), 0.2)
+    fields = {"velocity": velocity, "position": position, "command": command, "alive": alive}
+    return still(STEPS, 3, len(robot.joint_names), joint_pos=joints, fell=~alive[-1], **fields)
+
+
+def flat_frames(count):
+    return (np.full((540, 480, 3), 25 * k, np.uint8) for k in range(count))
+
+
+def test_the_episode_of_the_median_way_is_shown(walks):
+    assert video.typical_episode(walks) == 0
+
+
+def test_positions_are_those_that_were_measured(robot, walks):
+    qpos = video.episode_positions(robot, walks, 2)
+    np.testing.assert_allclose(qpos[:, robot.root_qpos][:, 0], walks.position[:, 2, 0])
+    np.testing.assert_allclose(qpos[:, robot.qpos_ids], 0.2)
+
+
+def test_nothing_is_shown_after_a_fall_or_the_longest_animation(robot, walks, monkeypatch):
+    shown = []
+    monkeypatch.setattr(video, "_rendered", lambda robot, rows: shown.append(len(rows)) or ())
+    monkeypatch.setattr(video, "_encode_mp4", lambda path, frames, period: list(frames))
+    monkeypatch.setattr(video, "typical_episode", lambda trajectory: 1)
+    video.animate(video.Path("a.mp4"), robot, walks)
+    monkeypatch.setattr(video, "typical_episode", lambda trajectory: 0)
+    monkeypatch.setattr(video, "SECONDS", 1.0)
+    video.animate(video.Path("a.mp4"), robot, walks)
+    assert shown == [5, 25]
+
+
+def test_captions_tell_command_and_mean_speed(walks):
+    told = lines(captions_of(walks, 0), STEPS - 1)
+    assert told == ("2.4 s   asked 0.10 m/s", "walks 0.10 m/s")
+
+
+def test_captions_tell_turning_where_it_is_asked_for():
+    command = np.zeros((2, 3))
+    command[:, 2] = 0.25
+    readings = Captions(DT, command, command, np.zeros((2, 2)))
+    assert lines(readings, 0)[0].endswith("asked 0.00 m/s,  0.25 rad/s")
+
+
+def test_bars_are_as_high_as_the_load():
+    pytest.importorskip("PIL")
+    load = np.array([[captions.FULL, 0.0], [captions.FULL / 2, 0.0]])
+    readings = Captions(DT, np.zeros((2, 3)), np.zeros((2, 3)), load)
+    full, half = (caption(np.zeros((480, 480, 3), np.uint8), readings, row) for row in (0, 1))
+    left, right = (lambda f, c=colour: (f == c).all(axis=-1).sum() for colour in captions.FEET)
+    assert full.shape == (480 + captions.BAND, 480, 3)
+    assert left(half) == pytest.approx(left(full) / 2, rel=0.1)
+    assert right(full) == 0
+
+
+def test_a_sway_of_one_gait_cycle_has_no_mean():
+    time = (np.arange(STEPS) + 1)[:, None] * DT
+    velocity = np.stack([0.2 + np.sin(4 * np.pi * time), 0.0 * time], axis=-1)
+    mean = cycle_mean(still(STEPS, velocity=velocity))
+    np.testing.assert_allclose(mean[25:, 0, 0], 0.2, atol=0.03)
+    assert mean[0, 0, 0] == pytest.approx(velocity[0, 0, 0])
+
+
+def test_mp4_is_h264_at_the_pace_of_the_motion(tmp_path):
+    av = pytest.importorskip("av")
+    video._encode_mp4(tmp_path / "a.mp4", flat_frames(10), 0.04)
+    with av.open(str(tmp_path / "a.mp4")) as file:
+        stream = file.streams.video[0]
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+        assert (stream.codec_context.name, stream.average_rate) == ("h264", 25)
+    assert [round(float(f.mean()) / 25) for f in frames] == list(range(10))
+
+
+@pytest.mark.parametrize("ending", [".gif", ".webp", ".png"])
+def test_animated_pictures_have_every_frame(tmp_path, ending):
+    Image = pytest.importorskip("PIL.Image")
+    path = tmp_path / f"a{ending}"
+    video._encode_picture(path, flat_frames(4), 0.04)
+    with Image.open(path) as picture:
+        assert picture.n_frames == 4
+
+
+def test_without_an_encoder_it_becomes_a_gif(tmp_path, monkeypatch):
+    assert video.check_video_path(tmp_path / "a.mp4") == tmp_path / "a.mp4"
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    assert video.check_video_path(tmp_path / "a.mp4") == tmp_path / "a.gif"
+    assert video.check_video_path(tmp_path / "a.webp") == tmp_path / "a.webp"
+
+
+def test_a_place_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no such folder"):
+        video.check_video_path(tmp_path / "nowhere" / "a.mp4")
+
+
+def test_a_missing_package_is_named(robot, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    monkeypatch.setattr(video, "_rendered", lambda robot, rows: flat_frames(1))
+    with pytest.raises(EnvironmentUnavailable, match=r"pip install 'wildrobot\[video\]'"):
+        video.write_video(tmp_path / "a.gif", robot, DT, robot.home_qpos[None])
+
+
+def test_a_missing_opengl_names_the_debian_package(monkeypatch):
+    for name in ("MUJOCO_GL", "DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(settings.sys, "platform", "linux")
+    with pytest.raises(EnvironmentUnavailable, match="apt install libosmesa6"):
+        settings.prepare_rendering()
+
+
+def test_foot_loads_are_shares_of_the_weight(walks):
+    np.testing.assert_allclose(captions_of(walks, 0).load, 0.5)
+    assert walks.weight == WEIGHT

@@ -1,0 +1,57 @@
+"""What `wildrobot eval --against` and `--sim-to-sim` show: figures side by side."""
+
+from wildrobot_cli.cli.console import check_json, console, show_rows, write_json
+from wildrobot_cli.cli.eval_view import EvalDisplay, EvalRequest, show_verdict
+from wildrobot_cli.evaluation.compare import Comparison, compare_runs, sim_to_sim
+from wildrobot_cli.evaluation.differences import Difference, beyond
+
+
+def run_comparison(request: EvalRequest) -> bool:
+    """Measure two runs, or one in several simulations; print and write it, return the verdict."""
+    check_json(request.json)
+    display = EvalDisplay()
+    asked = request.scenarios, request.episodes, request.overrides, request.checkpoint
+    try:
+        if request.against is None:
+            found = sim_to_sim(request.run, *asked, display.update)
+        else:
+            found = compare_runs(request.run, request.against, *asked, display.update)
+    finally:
+        display.close()
+    show_comparison(found)
+    reference = found.names[0]
+    results = {"passed": found.passed, "scenarios": found.figures[reference]}
+    others = {name: found.figures[name] for name in found.names[1:]}
+    write_json(request.json, {**results, "compared": others, "differences": found.differences})
+    return found.passed
+
+
+def show_comparison(found: Comparison) -> None:
+    """Print one table for each scenario and each that is compared, and the verdict."""
+    reference = found.names[0]
+    for name, scenarios in found.differences.items():
+        for scenario, differences in scenarios.items():
+            header = (scenario, reference, name, "difference", "95 % interval", "")
+            show_rows("", header, [_row(*item) for item in differences.items()])
+    console.print("means of episodes, paired by start and commands")
+    console.print("* more than chance  ** more than chance and the scenario's margin")
+    if not found.strict:
+        steps = zip(found.names, found.env_steps, strict=True)
+        console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
+        show_verdict(found.figures[reference])
+        return
+    for name, scenario, figure in found.flagged():
+        difference = found.differences[name][scenario][figure]["difference"]
+        console.print(
+            f"[red]FAILED[/red]: {scenario}: {figure} on {name} differs by {difference:+.4g}, "
+            "more than its margin and chance allow"
+        )
+    if found.passed:
+        console.print("[green]passed[/green]: no difference beyond its margin")
+
+
+def _row(figure: str, difference: Difference) -> tuple[str, ...]:
+    low, high = difference["ci95"]
+    mark = "**" if difference["flagged"] else "*" if beyond(difference, 0.0) else ""
+    sides = (f"{difference[side]:.4g}" for side in ("first", "second"))
+    return figure, *sides, f"{difference['difference']:+.3g}", f"{low:+.3g} .. {high:+.3g}", mark

@@ -1,0 +1,140 @@
+"""One policy on one scenario: the configuration that goes with it, the rollouts, the figures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from wildrobot_cli.config.base import Range
+from wildrobot_cli.config.environment import CommandConfig
+from wildrobot_cli.config.loader import load
+from wildrobot_cli.config.scenario import GateConfig, Scenario, WalkConfig
+from wildrobot_cli.config.schema import Config
+from wildrobot_cli.env.environment import WildRobotEnv
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.evaluation.gates import SUCCESS, judge
+from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
+from wildrobot_cli.evaluation.naturalness import naturalness
+from wildrobot_cli.evaluation.rollout import rollout
+from wildrobot_cli.evaluation.trajectory import Trajectory
+from wildrobot_cli.robot import Robot
+from wildrobot_cli.training.policy import Policy, load_policy
+from wildrobot_cli.training.run_folder import RunFolder
+
+Progress = Callable[[str, float], None]
+"""Told what is being measured, and the share of it that is done."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A run's policy, as it is to be measured."""
+
+    run: RunFolder
+    """The run."""
+    checkpoint: str | None = None
+    """Which policy of it; the newest when None."""
+    overrides: tuple[str, ...] = ()
+    """Assignments such as `env.engine=mjx`, stronger than run and scenario."""
+    episodes: int | None = None
+    """Rollouts a scenario; as scenario or run say when None."""
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy, loaded."""
+        config = load(Config, self.run.config_file, self.overrides)
+        return load_policy(self.run, config, WildRobotEnv(config.env), self.checkpoint)
+
+    def config(self, scenario: Scenario, task: tuple[str, ...] = ()) -> Config:
+        """Return the run's configuration with the scenario, and overrides, laid over it.
+
+        Raises:
+            ConfigError: they do not go together.
+        """
+        file, layer, walk = self.run.config_file, scenario.layer, scenario.settings.walk
+        overrides = (*self.overrides, *task)
+        config = load(Config, file, overrides, layer)
+        if walk is None:
+            return config
+        paced = _paced(walk, config.env.commands.forward, scenario.name)
+        return load(Config, file, (*paced, *overrides), layer)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What a scenario showed."""
+
+    figures: dict[str, Any]
+    """The scenario's entry in the JSON of `eval`; the keys are documented in docs/evaluation.md."""
+    trajectory: Trajectory
+    """The rollouts."""
+    limits: ServoLimits
+    """Of the robot's servos."""
+
+
+def measure(
+    subject: Subject,
+    scenario: Scenario,
+    on_progress: Progress | None = None,
+    task: tuple[str, ...] = (),
+) -> Measured:
+    """Roll out a policy on a scenario, measure it, and hold it against the scenario's gates.
+
+    `task` has overrides that make it the task of another subject, where it is to be that.
+    """
+    config, settings = subject.config(scenario, task), scenario.settings
+    env = WildRobotEnv(config.env)
+    trajectory = rollout(
+        env,
+        subject.policy,
+        subject.episodes or settings.episodes or config.eval.episodes,
+        config.seed,
+        None if on_progress is None else lambda share: on_progress(scenario.name, share),
+    )
+    limits = servo_limits(env.robot)
+    distance = None if settings.walk is None else settings.walk.distance
+    figures = scenario_metrics(trajectory, limits, distance)
+    if config.env.reference is not None:
+        figures["naturalness"] = naturalness(trajectory, env.robot, config.env)
+    beyond = untrained(subject.run.config.env.commands, config.env.commands)
+    usual = {SUCCESS: GateConfig(min=config.eval.min_success_rate)}
+    gates = {} if beyond else judge(figures, usual | settings.gates)
+    figures |= {
+        "untrained": list(beyond),
+        "gates": gates,
+        "passed": all(gate["passed"] for gate in gates.values()),
+    }
+    return Measured(figures, trajectory, limits)
+
+
+def untrained(own: CommandConfig, asked: CommandConfig) -> tuple[str, ...]:
+    """Return which commands go beyond those of a training: such a scenario has no gates."""
+    beyond = [
+        name
+        for name in ("forward", "lateral", "yaw_rate")
+        if not _within(getattr(own, name), getattr(asked, name))
+    ]
+    still = all(_within(r, (0.0, 0.0)) for r in (own.forward, own.lateral, own.yaw_rate))
+    stands = own.zero_probability > 0 or still
+    return (*beyond, *(["zero"] if asked.zero_probability > 0 and not stands else []))
+
+
+def _within(own: Range, asked: Range) -> bool:
+    return own[0] <= asked[0] and asked[1] <= own[1]
+
+
+def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
+    """Overrides that make a run walk so far, at one speed of its own range."""
+    speed = forward[0] + walk.pace * (forward[1] - forward[0])
+    if speed <= 0:
+        raise ConfigError(
+            f"scenario '{name}': a walk of {walk.distance:g} m needs a forward speed above 0, "
+            f"the run's own range {list(forward)} gives {speed:g}; set env.commands.forward"
+        )
+    seconds = walk.distance / speed * walk.slack
+    return f"env.commands.forward=[{speed}, {speed}]", f"env.episode_length={seconds}"
+
+
+def servo_limits(robot: Robot) -> ServoLimits:
+    """What the metrics must know of a robot's servos."""
+    servo = robot.servo
+    return ServoLimits(robot.torque_limit, servo.no_load_speed, servo.copper_loss)
