@@ -15,8 +15,19 @@ from wildrobot_cli.robot import Robot
 SUBSTEPS = 5
 CONTROL_PERIOD = 0.02
 
+
+def tilted(quats: np.ndarray) -> np.ndarray:
+    """Quaternions, turned a little further about x. Shape (count, 4)."""
+    turned, tilt = np.zeros_like(quats), np.array([np.cos(0.02), np.sin(0.02), 0.0, 0.0])
+    for row, quat in zip(turned, quats, strict=True):
+        mujoco.mju_mulQuat(row, quat, tilt)
+    return turned
+
+
 CHANGES = {
     "geom_friction": lambda nominal: nominal * [0.4, 1.0, 1.0],
+    "geom_pos": lambda nominal: nominal + [0.0, 0.0, 0.002],
+    "geom_quat": lambda nominal: tilted(nominal),
     "body_mass": lambda nominal: nominal * np.linspace(0.7, 1.3, nominal.size),
     "body_inertia": lambda nominal: nominal * 1.5,
     "body_ipos": lambda nominal: nominal + [0.01, 0.02, -0.01],

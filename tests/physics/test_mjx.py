@@ -62,7 +62,8 @@ def params(robot) -> Params:
     """Every field drawn at random, but for the first simulation, which is the robot."""
     rng, model = np.random.default_rng(1), robot.model
     drawn = {name: np.stack([getattr(model, name)] * ENVS) for name in RANDOMIZABLE}
-    for name in sorted(set(RANDOMIZABLE) - {"body_ipos", "actuator_gainprm", "actuator_biasprm"}):
+    own = {"geom_pos", "geom_quat", "body_ipos", "actuator_gainprm", "actuator_biasprm"}
+    for name in sorted(set(RANDOMIZABLE) - own):
         drawn[name][1:] *= rng.uniform(0.8, 1.2, drawn[name][1:].shape)
     drawn["body_ipos"][1:, 1:] += rng.uniform(-0.01, 0.01, drawn["body_ipos"][1:, 1:].shape)
     gain = rng.uniform(0.8, 1.2, (ENVS - 1, model.nu, 1))

@@ -128,7 +128,9 @@ def evaluate(
     from wildrobot_cli.commands.settings import load_config, prepare_jax, prepare_rendering
 
     prepare_jax()
-    if (run / "log.npz").is_file():
+    from wildrobot_cli.runtime.log import is_log
+
+    if is_log(run):
         given: dict[str, object] = {
             "--episodes": episodes,
             "--checkpoint": checkpoint,

@@ -6,6 +6,15 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from wildrobot_cli.config.base import Count, Model, NonNegative, Positive, Range, Unit
+from wildrobot_cli.config.disturbances import (
+    CurriculumConfig,
+    DelayConfig,
+    DropoutConfig,
+    PushConfig,
+    RandomizationConfig,
+    SensorConfig,
+    TerrainConfig,
+)
 
 EngineChoice = Literal["auto", "mujoco", "mjx"]
 EngineName = Literal["mujoco", "mjx"]
@@ -53,6 +62,10 @@ class CommandConfig(Model):
     """Time between two draws [s]."""
     zero_probability: Unit
     """Share of draws that ask the robot to stand still."""
+    ramp: NonNegative = 0.0
+    """Time in which a command slides from one draw to the next [s]; 0 is a step."""
+    curriculum: CurriculumConfig | None = None
+    """How training comes to the whole ranges, if not at once."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -60,6 +73,8 @@ class CommandConfig(Model):
             low, high = getattr(self, name)
             if low > high:
                 raise ValueError(f"{name}: the lowest value {low} is above the highest {high}")
+        if self.ramp > self.hold:
+            raise ValueError(f"ramp: expected at most hold, {self.hold}, got {self.ramp}")
         return self
 
 
@@ -79,38 +94,6 @@ class ResetConfig(Model):
     """Half-width of the uniform noise on joint angles [rad]."""
     velocity_noise: NonNegative
     """Half-width of the uniform noise on root and joint speeds [m/s, rad/s]."""
-
-
-class SensorConfig(Model):
-    """What the sensors get wrong. Encoder resolution is the robot's, in its YAML."""
-
-    gyro_noise: NonNegative
-    """Standard deviation of the angular velocity reading [rad/s]."""
-    tilt_noise: NonNegative
-    """Standard deviation of the up vector's components [-]."""
-
-
-class RandomizationConfig(Model):
-    """Per-episode draws of model parameters, as factors of the robot's own values."""
-
-    friction: Range = (1.0, 1.0)
-    """Factor on contact friction."""
-    mass: Range = (1.0, 1.0)
-    """Factor on each body's mass and inertia."""
-    damping: Range = (1.0, 1.0)
-    """Factor on each joint's damping."""
-    gain: Range = (1.0, 1.0)
-    """Factor on each servo's position gain."""
-    torque_limit: Range = (1.0, 1.0)
-    """Factor on each servo's torque limit."""
-
-    @model_validator(mode="after")
-    def _factors(self) -> Self:
-        for name in type(self).model_fields:
-            low, high = getattr(self, name)
-            if not 0 < low <= high:
-                raise ValueError(f"{name}: expected 0 < lowest <= highest, got {low}, {high}")
-        return self
 
 
 class ReferenceConfig(Model):
@@ -173,7 +156,15 @@ class EnvConfig(Model):
     sensors: SensorConfig
     """Sensor faults."""
     randomization: RandomizationConfig
-    """Model parameters drawn for each episode."""
+    """The robot, drawn for each episode."""
+    delays: DelayConfig = DelayConfig()
+    """Time that targets take."""
+    pushes: PushConfig | None = None
+    """Forces from outside."""
+    dropout: DropoutConfig | None = None
+    """Servos that take no targets for a while."""
+    terrain: TerrainConfig | None = None
+    """Ground; a level floor when there is none."""
     reference: ReferenceConfig | None = None
     """Reference motion, if there is one; the phase clock then runs as the clips do."""
     observations: dict[str, ObservationTerm]
@@ -197,6 +188,23 @@ class EnvConfig(Model):
         from wildrobot_cli.config.schema import Config
 
         return Config.from_file(name_or_path, overrides).env
+
+    def undisturbed(self) -> "EnvConfig":
+        """The same environment with nothing random but start states, commands and phases."""
+        changes: dict[str, Any] = {
+            "sensors": SensorConfig(gyro_noise=0.0, tilt_noise=0.0),
+            "randomization": RandomizationConfig(),
+            "delays": DelayConfig(),
+            "pushes": None,
+            "dropout": None,
+            "terrain": None,
+        }
+        return self.model_copy(update=changes)
+
+    @property
+    def timestep(self) -> float:
+        """Time of a physics step [s]."""
+        return self.control_period / self.substeps
 
     @property
     def episode_steps(self) -> int:

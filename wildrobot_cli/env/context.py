@@ -31,7 +31,7 @@ class StepContext(NamedTuple):
     up: jax.Array
     """World up in the root's own frame. Shape (3,)."""
     height: jax.Array
-    """Root height above the floor [m]. Shape ()."""
+    """Root height above the ground below [m]. Shape ()."""
     heading: jax.Array
     """Heading of the root [rad]. Shape ()."""
     heading_error: jax.Array
@@ -43,7 +43,7 @@ class StepContext(NamedTuple):
     torque: jax.Array
     """Shaft torque: servo torque less joint damping [Nm]. Shape (n,)."""
     foot_positions: jax.Array
-    """Sole centres, world frame [m]. Shape (2, 3)."""
+    """Sole centres: x and y in the world, height above the ground below [m]. Shape (2, 3)."""
     foot_velocities: jax.Array
     """Sole centres' velocities, world frame [m/s]. Shape (2, 3)."""
     foot_up: jax.Array

@@ -6,57 +6,34 @@ from itertools import accumulate
 import jax
 import jax.numpy as jnp
 from brax.envs.base import Env, State
-from flax import struct
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env import privileged, rewards, terminations
-from wildrobot_cli.env.commands import command_at, draw_schedule
+from wildrobot_cli.env.commands import command_at, draw_schedule, narrowed
 from wildrobot_cli.env.context import StepContext, Task, read_context
+from wildrobot_cli.env.disturbances import Disturbance, Disturbances
+from wildrobot_cli.env.episode import Episode
 from wildrobot_cli.env.flight import Flight
+from wildrobot_cli.env.ground import Ground, Terrain, above
 from wildrobot_cli.env.randomization import draw_params
 from wildrobot_cli.env.reference import make_clock
+from wildrobot_cli.env.sensing import read_sensors
 from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.runtime import observations
 from wildrobot_cli.runtime.clock import frequency_at
-from wildrobot_cli.runtime.estimation import (
-    TURN,
-    Memory,
-    Sensed,
-    advance_heading,
-    advance_phase,
-    assemble,
-)
+from wildrobot_cli.runtime.estimation import TURN, advance_heading, advance_phase
 from wildrobot_cli.runtime.rotations import yaw
+
+__all__ = ["POLICY_KEY", "VALUE_KEY", "Episode", "WildRobotEnv"]
 
 POLICY_KEY = "state"
 VALUE_KEY = "privileged_state"
 
-
-@struct.dataclass
-class Episode:
-    """Everything that an episode's future depends on, beside the noise still to be drawn."""
-
-    physics: PhysicsState
-    """The simulation."""
-    params: Params
-    """This episode's model fields."""
-    schedule: jax.Array
-    """Commands, one for each `hold` seconds [m/s, m/s, rad/s]. Shape (k, 3)."""
-    command: jax.Array
-    """The command in force [m/s, m/s, rad/s]. Shape (3,)."""
-    heading_target: jax.Array
-    """Integral of the commanded turning rate [rad]. Shape ()."""
-    phase: jax.Array
-    """Phase of the left foot [rad]. Shape ()."""
-    action: jax.Array
-    """The last action taken. Shape (n,)."""
-    last_action: jax.Array
-    """The one before it. Shape (n,)."""
-    encoders: jax.Array
-    """Joint angles as the encoders last gave them [rad]. Shape (n,)."""
+_DISTURBANCE_KEY, _GROUND_KEY = 2**30, 2**30 + 1
+"""Folded into a reset's key; small numbers are what `jax.random.split` folds in."""
 
 
 class WildRobotEnv(Env):
@@ -77,6 +54,9 @@ class WildRobotEnv(Env):
         """
         self.config = config
         self.robot = robot or load_robot(config.robot)
+        self._terrain = Terrain(config.terrain, self.robot) if config.terrain else None
+        self.robot = self._terrain.robot if self._terrain else self.robot
+        self._disturbances = Disturbances(config, self.robot.servo.encoder_resolution)
         self.engine = engine or make_engine(self.robot, config)
         self._rewards = bind(rewards.TERMS, config.rewards, "env.rewards", self.robot)
         self._terminations = bind(
@@ -111,8 +91,16 @@ class WildRobotEnv(Env):
     def reset(self, rng: jax.Array) -> State:
         """Start an episode: the home pose with noise, a command schedule, a random phase."""
         keys = jax.random.split(rng, 6)
-        params = draw_params(keys[0], self.config.randomization, self.robot.model)
-        physics = self._start(params, keys[1])
+        params = draw_params(keys[0], self.config.randomization, self.robot)
+        ground = None
+        if self._terrain:
+            ground = self._terrain.draw(jax.random.fold_in(rng, _GROUND_KEY))
+        physics = self._start(params, ground, keys[1])
+        disturbance = self._disturbances.draw(
+            jax.random.fold_in(rng, _DISTURBANCE_KEY),
+            physics.qpos[self.robot.qpos_ids],
+            jnp.asarray(self.robot.home_ctrl, physics.qpos.dtype),
+        )
         idle = jnp.zeros_like(physics.actuator_force)
         schedule = draw_schedule(keys[2], self.config.commands, self.config.episode_length)
         episode = Episode(
@@ -124,7 +112,10 @@ class WildRobotEnv(Env):
             phase=jax.random.uniform(keys[3], dtype=physics.time.dtype) * TURN,
             action=idle,
             last_action=idle,
-            encoders=self._read_encoders(physics),
+            encoders=self._first_reading(disturbance, physics),
+            disturbance=disturbance,
+            ground=ground,
+            command_share=jnp.ones_like(physics.time) if self.config.commands.curriculum else None,
         )
         zero = jnp.zeros_like(physics.time)
         obs = self.observe(episode, episode.encoders, keys[4])
@@ -169,21 +160,34 @@ class WildRobotEnv(Env):
             damping=jnp.asarray(damping, episode.phase.dtype)[self.robot.qvel_ids],
             swing_fraction=self.config.gait.swing_fraction,
         )
-        return read_context(self.robot, episode.physics, task)
+        context = read_context(self.robot, episode.physics, task)
+        if episode.ground is None:
+            return context
+        place = episode.physics.qpos[self.robot.root_qpos][:2]
+        return above(context, episode.ground, place)
 
     def act(self, episode: Episode, action: jax.Array) -> Episode:
         """Step physics with an action; a failed simulation keeps its last good state."""
-        wrench = jnp.zeros(6, action.dtype)
+        before, burden = episode.physics, episode.disturbance
+        now = jnp.round(before.time / self.dt).astype(jnp.int32)
         frequency = frequency_at(self.clock, episode.command, jnp)
-        after = self.engine.step(episode.params, episode.physics, self.targets(action), wrench)
-        kept = jax.tree.map(partial(jnp.where, after.ok), after, episode.physics)
+        ctrl, burden = self._disturbances.carry(burden, now, self.targets(action))
+        wrench = self._disturbances.wrench(burden, now, action.dtype)
+        params = episode.params
+        if self._terrain and episode.ground is not None:
+            params = params | self._terrain.planes(episode.ground, before.sensordata)
+        after = self.engine.step(params, before, ctrl, wrench)
+        kept = jax.tree.map(partial(jnp.where, after.ok), after, before)
+        angles = kept.qpos[self.robot.qpos_ids]
+        encoders, burden = self._disturbances.read(burden, episode.encoders, angles)
         return episode.replace(  # type: ignore[attr-defined]
             physics=kept.replace(ok=after.ok),
             heading_target=advance_heading(episode.heading_target, episode.command, self.dt),
             phase=advance_phase(episode.phase, frequency, self.dt),
             action=action,
             last_action=episode.action,
-            encoders=self._read_encoders(kept),
+            encoders=encoders,
+            disturbance=burden,
         )
 
     def targets(self, action: jax.Array) -> jax.Array:
@@ -209,7 +213,8 @@ class WildRobotEnv(Env):
 
         Args:
             episode: where it is.
-            last_encoders: the encoders' readings one control step before [rad]. Shape (n,).
+            last_encoders: the readings one control step before [rad]; where joints are read in
+                turns, the episode knows better. Shape (n,).
             rng: for the sensors' noise.
         """
         readings = self._read_sensors(episode, last_encoders, rng)
@@ -241,7 +246,7 @@ class WildRobotEnv(Env):
             for name, end in zip(names, ends, strict=True)
         }
 
-    def _start(self, params: Params, rng: jax.Array) -> PhysicsState:
+    def _start(self, params: Params, ground: Ground | None, rng: jax.Array) -> PhysicsState:
         """Put the robot into the home pose with noise, at its servos' home targets."""
         robot, noise = self.robot, self.config.resets
         draw = partial(jax.random.uniform, dtype=jnp.result_type(float), minval=-1.0)
@@ -251,16 +256,31 @@ class WildRobotEnv(Env):
         angles = jnp.clip(home[robot.qpos_ids] + offsets, robot.lower, robot.upper)
         qvel = noise.velocity_noise * draw(key_velocity, (robot.model.nv,))
         ctrl = jnp.asarray(robot.home_ctrl, offsets.dtype)
-        return self.engine.init(params, home.at[robot.qpos_ids].set(angles), qvel, ctrl)
+        return self._begin(params, ground, home.at[robot.qpos_ids].set(angles), qvel, ctrl)
+
+    def _begin(
+        self,
+        params: Params,
+        ground: Ground | None,
+        qpos: jax.Array,
+        qvel: jax.Array,
+        ctrl: jax.Array,
+    ) -> PhysicsState:
+        """Start a simulation, on the ground where there is one. Shapes (nq,), (nv,), (n,)."""
+        if self._terrain is None or ground is None:
+            return self.engine.init(params, qpos, qvel, ctrl)
+        return self._terrain.init(self.engine, params, ground, qpos, qvel, ctrl)
 
     def _next_command(self, episode: Episode) -> Episode:
-        hold = self.config.commands.hold
-        command = command_at(episode.schedule, episode.physics.time, hold, self.dt)
+        commands, schedule = self.config.commands, episode.schedule
+        if episode.command_share is not None:
+            schedule = narrowed(schedule, commands, episode.command_share)
+        time = episode.physics.time
+        command = command_at(schedule, time, commands.hold, self.dt, commands.ramp)
         return episode.replace(command=command)  # type: ignore[attr-defined]
 
-    def _read_encoders(self, physics: PhysicsState) -> jax.Array:
-        angles = physics.qpos[self.robot.qpos_ids]
-        return observations.quantize(angles, self.robot.servo.encoder_resolution, jnp)
+    def _first_reading(self, disturbance: Disturbance, physics: PhysicsState) -> jax.Array:
+        return self._disturbances.encode(disturbance, physics.qpos[self.robot.qpos_ids])
 
     def failed(self, context: StepContext) -> jax.Array:
         """Whether a termination term calls the state a failure. Shape (), bool."""
@@ -274,17 +294,4 @@ class WildRobotEnv(Env):
         self, episode: Episode, last_encoders: jax.Array, rng: jax.Array
     ) -> observations.Readings:
         """What the robot's own sensors say of a state, faults included."""
-        robot, faults, physics = self.robot, self.config.sensors, episode.physics
-        imu = physics.sensordata[robot.imu.orientation]
-        noise = jax.random.normal(rng, (2, 3), physics.qpos.dtype)
-        sensed = Sensed(
-            gyro=physics.sensordata[robot.imu.gyro] + faults.gyro_noise * noise[0],
-            orientation=imu,
-            encoders=episode.encoders,
-            last_encoders=last_encoders,
-            elapsed=self.dt,
-        )
-        memory = Memory(episode.command, episode.heading_target, episode.phase, episode.action)
-        home = robot.home_qpos[robot.qpos_ids]
-        readings = assemble(sensed, memory, home, robot.heading_joint, jnp)
-        return readings._replace(up=readings.up + faults.tilt_noise * noise[1])
+        return read_sensors(self.robot, self.config, episode, last_encoders, rng)

@@ -9,7 +9,7 @@ from flax import struct
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
-from wildrobot_cli.env.reference import FEATURES, MOVING, Reference, Start
+from wildrobot_cli.env.reference import FEATURES, MOVING, PHASE, SPEED, Reference, Start
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.rotations import yaw
@@ -18,7 +18,7 @@ _START_KEY = 1
 """Folded into a reset's key; small numbers, that `jax.random.split` does not fold in."""
 
 
-@struct.dataclass
+@struct.dataclass(kw_only=True)
 class StyledEpisode(Episode):
     """An episode that remembers the frames that its style is read from."""
 
@@ -31,7 +31,7 @@ class ImitationEnv(WildRobotEnv):
 
     Most episodes start inside a clip, with its command and phase, and with the clip as history:
     what compares styles could else tell policy from reference by the resets. `state.info` holds the
-    style window's features, and whether style matters.
+    style window's features, whether style matters, and the speed and phase that it was shown at.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class ImitationEnv(WildRobotEnv):
         in_clip = self._in_clip(state.pipeline_state, self.reference.draw(keys[0]))
         chosen = jax.random.bernoulli(keys[1], self._starts_in_clip)
         episode = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), in_clip, standing)
-        obs = self.observe(episode, self._read_encoders(episode.physics), keys[2])
+        obs = self.observe(
+            episode, self._first_reading(episode.disturbance, episode.physics), keys[2]
+        )
         return state.replace(pipeline_state=episode, obs=obs, info=self._shown(state, episode))
 
     def step(self, state: State, action: jax.Array) -> State:
@@ -73,7 +75,9 @@ class ImitationEnv(WildRobotEnv):
         start = jax.tree.map(lambda leaf: jnp.asarray(leaf, dtype), start)
         angles = start.qpos[robot.qpos_ids]
         action = jnp.clip((angles - robot.home_ctrl) / self.config.action_scale, -1.0, 1.0)
-        physics = self.engine.init(episode.params, start.qpos, start.qvel, self.targets(action))
+        targets = self.targets(action)
+        physics = self._begin(episode.params, episode.ground, start.qpos, start.qvel, targets)
+        disturbance = self._disturbances.restarted(episode.disturbance, angles, targets)
         fields = vars(episode) | {
             "physics": physics,
             "schedule": episode.schedule.at[0].set(start.command),
@@ -82,14 +86,17 @@ class ImitationEnv(WildRobotEnv):
             "phase": start.phase,
             "action": action,
             "last_action": action,
-            "encoders": self._read_encoders(physics),
+            "encoders": self._first_reading(disturbance, physics),
+            "disturbance": disturbance,
         }
         return StyledEpisode(**fields, history=start.history)
 
     def _shown(self, state: State, episode: StyledEpisode) -> dict[str, Any]:
         features = self.reference.style.features(episode.history, jnp)
         moving = (jnp.abs(episode.command).sum() > 0).astype(features.dtype)
-        return {**state.info, FEATURES: features, MOVING: moving}
+        speed = jnp.linalg.norm(episode.physics.qvel[self.robot.root_qvel][:2])
+        told = {FEATURES: features, MOVING: moving, SPEED: speed, PHASE: episode.phase}
+        return {**state.info, **told}
 
 
 def training_env(config: EnvConfig) -> WildRobotEnv:

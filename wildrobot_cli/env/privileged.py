@@ -12,12 +12,12 @@ def root_velocity(ctx: StepContext) -> jax.Array:
 
 
 def root_height(ctx: StepContext) -> jax.Array:
-    """Root height above the floor [m]. Shape (1,)."""
+    """Root height above the ground [m]. Shape (1,)."""
     return ctx.height[None]
 
 
 def foot_heights(ctx: StepContext) -> jax.Array:
-    """Sole heights, left and right [m]. Shape (2,)."""
+    """Sole heights above the ground, left and right [m]. Shape (2,)."""
     return ctx.foot_positions[:, 2]
 
 

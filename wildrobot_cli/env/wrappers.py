@@ -8,6 +8,9 @@ import jax.numpy as jnp
 from brax.envs.base import Env, State, Wrapper
 from brax.envs.wrappers.training import EpisodeWrapper, VmapWrapper
 
+from wildrobot_cli.env.curriculum import CurriculumWrapper
+from wildrobot_cli.env.environment import WildRobotEnv
+
 BANK_SIZE = 64
 """Prepared start states."""
 REFRESH_COUNT = 8
@@ -87,12 +90,16 @@ def wrap_for_training(
 ) -> Wrapper:
     """Batch an environment, cut off long episodes, restart ended ones from a bank.
 
+    Where the environment's commands have a curriculum, they grow by it.
+
     The signature is that of `brax.envs.training.wrap`, so that Brax's trainers take this
     function as their `wrap_env_fn`.
     """
     if randomization_fn is not None:
         raise ValueError("the environment draws its own model parameters; see env.randomization")
-    return BankResetWrapper(EpisodeWrapper(VmapWrapper(env), episode_length, action_repeat))
+    wrapped = BankResetWrapper(EpisodeWrapper(VmapWrapper(env), episode_length, action_repeat))
+    curriculum = env.config.commands.curriculum if isinstance(env, WildRobotEnv) else None
+    return CurriculumWrapper(wrapped, curriculum, env.dt) if curriculum else wrapped
 
 
 def _start(state: State) -> tuple[Any, Any]:

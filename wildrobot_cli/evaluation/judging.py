@@ -19,12 +19,7 @@ Rows = Mapping[str, np.ndarray]
 
 def faultless(config: EnvConfig) -> EnvConfig:
     """The same environment on MuJoCo C, with nothing random but start states and commands."""
-    sensors = config.sensors.model_copy(
-        update=dict.fromkeys(type(config.sensors).model_fields, 0.0)
-    )
-    randomization = type(config.randomization)()
-    changes = {"engine": "mujoco", "sensors": sensors, "randomization": randomization}
-    return config.model_copy(update=changes)
+    return config.undisturbed().model_copy(update={"engine": "mujoco"})
 
 
 def judge(env: WildRobotEnv, asked: Rows, readout: Rows) -> Trajectory:

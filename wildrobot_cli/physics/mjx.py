@@ -58,14 +58,17 @@ class MjxEngine:
     ) -> PhysicsState:
         """Advance one control period; see `Engine.step`."""
         moving = {name: getattr(state, name) for name in ("qpos", "qvel", "qacc_warmstart", "time")}
-        model, data = self._load(params, **moving, ctrl=ctrl)
+        rows = jnp.atleast_2d(ctrl)
+        model, data = self._load(params, **moving, ctrl=rows[0])
         forces = data.xfrc_applied.at[self._root_body].set(wrench)
         data = data.replace(xfrc_applied=forces)
 
-        def substep(data: mjx.Data, _: None) -> tuple[mjx.Data, None]:
+        def substep(data: mjx.Data, row: jax.Array | None) -> tuple[mjx.Data, None]:
+            data = data if row is None else data.replace(ctrl=row)
             return mjx.step(model, data), None
 
-        data, _ = jax.lax.scan(substep, data, None, length=self._substeps)
+        later = None if ctrl.ndim == 1 else rows.astype(data.ctrl.dtype)
+        data, _ = jax.lax.scan(substep, data, later, length=self._substeps)
         return _read(data, state.ok & jnp.isfinite(ctrl).all())
 
     def _load(self, params: Params, **values: jax.Array) -> tuple[mjx.Model, mjx.Data]:

@@ -37,7 +37,7 @@ class MujocoEngine:
         # Without auto-reset a diverged simulation shows itself instead of jumping home.
         self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
         self._root_body = root_body
-        self._substeps = substeps
+        self._per_row = {"init": 0, "step": substeps, "steps": 1}
         self._threads = threads
         self._digest = _digest(model, root_body, substeps, threads)
         self._batches: dict[int, _ParameterBatch] = {}
@@ -56,11 +56,15 @@ class MujocoEngine:
     ) -> PhysicsState:
         """Advance one control period; see `Engine.step`."""
         moving = (state.qpos, state.qvel, state.qacc_warmstart, state.time)
-        after = self._call("step", params, (*moving, ctrl, wrench))
+        kind = "steps" if jnp.ndim(ctrl) == 2 else "step"
+        after = self._call(kind, params, (*moving, ctrl, wrench))
         return after.replace(ok=after.ok & state.ok)  # type: ignore[attr-defined]
 
     def _call(self, kind: str, params: Params, inputs: tuple[jax.Array, ...]) -> PhysicsState:
-        """Run `init` or `step` on the host, as one call for a whole batch."""
+        """Run `init`, `step` or `steps` on the host, as one call for a whole batch.
+
+        `steps` takes targets for each physics step.
+        """
         check_params(params)
         m, dtype = self.model, jnp.result_type(float)
         sizes = (m.nq, m.nv, m.nv, m.nsensordata, m.nu)
@@ -79,14 +83,14 @@ class MujocoEngine:
     ) -> None:
         """What the host does in a call: load a batch, run it, read it out."""
         state, (ctrl, wrench) = inputs[: len(_STATE)], inputs[len(_STATE) : len(_STATE) + 2]
-        count = int(np.prod(ctrl.shape[:-1], dtype=int))
+        count = int(np.prod(wrench.shape[:-1], dtype=int))
         with self._lock:
             if count not in self._batches:
                 self._batches[count] = _ParameterBatch(self.model, count, self._threads)
             batch = self._batches[count]
             batch.apply(dict(zip(names, inputs[len(_STATE) + 2 :], strict=True)))
-            batch.load(state, ctrl, wrench, self._root_body)
-            batch.run(self._substeps if kind == "step" else 0, out)
+            batch.load(state, wrench, self._root_body)
+            batch.run(ctrl.reshape(count, -1, self.model.nu), self._per_row[kind], out)
 
 
 class _ParameterBatch:
@@ -122,27 +126,32 @@ class _ParameterBatch:
         self._applied[name] = np.array(value)
         return changed
 
-    def load(
-        self, state: list[np.ndarray], ctrl: np.ndarray, wrench: np.ndarray, root: int
-    ) -> None:
-        """Write states, servo targets, and wrenches on the root body."""
+    def load(self, state: list[np.ndarray], wrench: np.ndarray, root: int) -> None:
+        """Write states, and wrenches on the root body."""
         for name, value in zip(_STATE, state, strict=True):
             self.bound[name][...] = value.reshape(self.bound[name].shape)
-        self.bound["ctrl"][...] = ctrl.reshape(self.sims.nsim, -1)
         self.bound["xfrc_applied"][:, root] = wrench.reshape(self.sims.nsim, 6)
 
-    def run(self, substeps: int, out: list[np.ndarray]) -> None:
-        """Take physics steps (0: only compute sensors), then write `_OUTPUTS` and `ok`."""
+    def run(self, ctrl: np.ndarray, substeps: int, out: list[np.ndarray]) -> None:
+        """Take physics steps, then write `_OUTPUTS` and `ok`.
+
+        Args:
+            ctrl: targets, one row after another [rad]. Shape (nsim, rows, nu).
+            substeps: physics steps under each row; 0 only computes sensors.
+            out: arrays to fill.
+        """
         *values, ok = out
         # MuJoCo takes targets that are not finite for zeros.
-        ok[...] = np.isfinite(self.bound["ctrl"]).all(axis=1).reshape(ok.shape)
-        try:
-            if substeps:
-                self.sims.step(nstep=substeps)
-            else:
-                self.sims.forward()
-        except SimulationError as error:
-            ok.reshape(-1)[error.ids] = False
+        ok[...] = np.isfinite(ctrl).all(axis=(1, 2)).reshape(ok.shape)
+        for row in range(ctrl.shape[1]):
+            self.bound["ctrl"][...] = ctrl[:, row]
+            try:
+                if substeps:
+                    self.sims.step(nstep=substeps)
+                else:
+                    self.sims.forward()
+            except SimulationError as error:
+                ok.reshape(-1)[error.ids] = False
         # A simulation that blew up may not fit into single precision: `ok` says so.
         with np.errstate(invalid="ignore", over="ignore"):
             for name, value in zip(_OUTPUTS, values, strict=True):

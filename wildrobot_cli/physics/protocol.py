@@ -13,6 +13,8 @@ Params = dict[str, jax.Array]
 
 RANDOMIZABLE = (
     "geom_friction",
+    "geom_pos",
+    "geom_quat",
     "body_mass",
     "body_inertia",
     "body_ipos",
@@ -79,7 +81,7 @@ class Engine(Protocol):
         Args:
             params: this simulation's model fields.
             state: where it is.
-            ctrl: joint targets [rad]. Shape (nu,).
+            ctrl: joint targets [rad]. Shape (nu,), or (substeps, nu): a row for each physics step.
             wrench: force [N] and torque [Nm] on the root body, world frame. Shape (6,).
         """
         ...

@@ -102,6 +102,15 @@ class Robot:
         """Weight of the whole robot [N]."""
         return self.mass * float(np.linalg.norm(self.model.opt.gravity))
 
+    @property
+    def imu_body(self) -> int:
+        """Index of the body that carries the IMU."""
+        model = self.model
+        sensor = int(np.flatnonzero(model.sensor_adr == self.imu.orientation.start)[0])
+        carrier = int(model.sensor_objid[sensor])
+        on_site = model.sensor_objtype[sensor] == mujoco.mjtObj.mjOBJ_SITE
+        return int(model.site_bodyid[carrier]) if on_site else carrier
+
     def visual_model(self) -> mujoco.MjModel:
         """Compile the MJCF with everything there is to look at, for rendering.
 

@@ -77,6 +77,34 @@ def root_heading(
     return yaw(orientation, xp) - waist
 
 
+def oldest_readings(read_at: Array, count: int, xp: ModuleType) -> Array:
+    """Which joints a slow bus asks next: those read longest ago, the first of equals. (count,).
+
+    Args:
+        read_at: when each joint was last read, in control periods. Shape (n,).
+        count: how many the bus has time for.
+        xp: numpy or jax.numpy.
+    """
+    return xp.argsort(read_at, stable=True)[:count]
+
+
+def renewed(before: Sensed, encoders: Array, periods: Array, xp: ModuleType) -> Sensed:
+    """Take new encoder readings; joints that were not read again keep angle and speed.
+
+    Args:
+        before: what was known.
+        encoders: the readings [rad]. Shape (n,).
+        periods: time since each joint's last reading, 0 where it was not read [s]. Shape (n,).
+        xp: numpy or jax.numpy.
+    """
+    fresh = periods > 0
+    return before._replace(
+        encoders=xp.where(fresh, encoders, before.encoders),
+        last_encoders=xp.where(fresh, before.encoders, before.last_encoders),
+        elapsed=xp.where(fresh, periods, before.elapsed).astype(encoders.dtype),
+    )
+
+
 def advance_phase(phase: Array, frequency: Array | float, dt: float) -> Array:
     """Phase after `dt` seconds, wrapped to [0, 2 pi) [rad]. Shape () -> ()."""
     return (phase + TURN * frequency * dt) % TURN

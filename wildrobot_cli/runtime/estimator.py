@@ -12,6 +12,7 @@ from wildrobot_cli.runtime.estimation import (
     advance_heading,
     advance_phase,
     assemble,
+    renewed,
     root_heading,
 )
 from wildrobot_cli.runtime.observations import observe
@@ -102,16 +103,10 @@ class Estimator:
 
     def _sense(self, sensors: Sensors) -> Sensed:
         """Take new readings; joints that were not read again keep their speed."""
-        before, period = self._sensed, self._description.control_period
-        periods = sensors.read_at - self._read_at
-        fresh = periods > 0
+        periods = (sensors.read_at - self._read_at) * self._description.control_period
         self._read_at = sensors.read_at.copy()
-        elapsed = np.where(fresh, periods * period, before.elapsed).astype(np.float32)
-        encoders = sensors.encoders.astype(np.float32)
-        return Sensed(
+        sensed = renewed(self._sensed, sensors.encoders.astype(np.float32), periods, np)
+        return sensed._replace(
             gyro=sensors.gyro.astype(np.float32),
             orientation=sensors.orientation.astype(np.float32),
-            encoders=np.where(fresh, encoders, before.encoders),
-            last_encoders=np.where(fresh, before.encoders, before.last_encoders),
-            elapsed=elapsed,
         )

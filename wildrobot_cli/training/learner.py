@@ -20,6 +20,7 @@ from brax.training.agents.ppo import networks as ppo_networks
 from flax import struct
 
 from wildrobot_cli.config.learning import BatchConfig, PPOConfig
+from wildrobot_cli.env.curriculum import curriculum_metrics
 from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.training import amp as amp_module
 from wildrobot_cli.training import devices
@@ -188,7 +189,7 @@ class Learner:
         recording = Recording(flight, data.reward, data.discount == 0)
         metrics |= _rollout_metrics(env_state, data)
         metrics |= _health((params, amp and amp.params), normalizer)
-        metrics |= style_metrics | amp_metrics
+        metrics |= style_metrics | amp_metrics | curriculum_metrics(env_state)
         return _strongly_typed(after), metrics, recording
 
     def _collect(self, state: TrainingState, key: jax.Array) -> tuple[State, types.Transition]:
