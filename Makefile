@@ -34,8 +34,8 @@ check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(STAMP)  ## run the tests that measure speed
-	$(BIN)/python -m pytest -m bench --numprocesses 0
+bench: $(STAMP)  ## measure speed: physics, environment, training, start-up
+	$(BIN)/wildrobot bench
 
 torture: $(STAMP)  ## run the tests that take long, kill and corrupt
 	$(BIN)/python -m pytest -m 'slow or torture'

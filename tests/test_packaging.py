@@ -48,7 +48,7 @@ def files_below(folder: Path) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["configs", "assets"])
+@pytest.mark.parametrize("name", ["configs", "assets", "benchmarks"])
 def test_wheel_carries_every_packaged_file(name, unpacked, root):
     assert files_below(unpacked / "wildrobot_cli" / name) == files_below(root / name)
 

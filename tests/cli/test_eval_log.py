@@ -22,7 +22,7 @@ def logs(bundle, tmp_path_factory):
     """A log of a robot that stands for 3 s in simulation, on targets that hold it."""
     folder = tmp_path_factory.mktemp("logs") / "stood"
     robot: SimulatedRobot = Runtime(bundle, quantized=False).robot
-    log = RunLog(folder, 11)
+    log = RunLog(folder, bundle.description)
     home = bundle.description.joints.home_target
     states, command = [robot.readout()], np.zeros(3)
     for k in range(150):
@@ -31,7 +31,7 @@ def logs(bundle, tmp_path_factory):
         robot.step(home)
         states.append(robot.readout())
     log.flush([Event(0.0, "walking", ""), Event(3.0, "done", "")])
-    log.save(bundle.description.document)
+    log.save()
     truth = {name: np.stack([state[name] for state in states]) for name in states[0]}
     np.savez(folder / "truth.npz", **truth)
     (folder / "env.yaml").write_text(dump(simulation_config(bundle)))

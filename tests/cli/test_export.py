@@ -10,7 +10,8 @@ pytest.importorskip("onnxruntime")
 
 
 def test_export_writes_the_promised_keys_and_names_the_next_command(command, run, tmp_path):
-    done = command("export", "tiny", "--out", "walker", "--json", "results.json")
+    options = ("--set", "env.episode_length=0.3", "--seed", "7", "--json", "results.json")
+    done = command("export", "tiny", "--out", "walker", *options)
     assert done.code == 0, done
     results = json.loads((tmp_path / "results.json").read_text())
     assert results["passed"] is True
@@ -19,7 +20,11 @@ def test_export_writes_the_promised_keys_and_names_the_next_command(command, run
     assert 0 < results["closed_loop_max_abs_diff"] < 1e-5
     assert 0 < results["latency_ms"]["median"] <= results["latency_ms"]["p99"]
     assert 0 < results["size_mb"] < 5
+    assert results["verdict"] == ""
     assert "wildrobot run walker" in done.out
+    settings = (tmp_path / "walker" / "config.yaml").read_text()
+    assert "seed: 7" in settings
+    assert "episode_length: 0.3" in settings
     assert "32 rollouts" in done.out
 
 
@@ -37,6 +42,8 @@ def test_a_failed_proof_is_exit_code_1_and_leaves_no_bundle(command, run, tmp_pa
     done = command("export", "tiny", "--json", "results.json")
     assert done.code == 1
     assert "FAILED: no bundle was written" in done.out
+    assert "at most -1: " in done.out
+    assert "the policy is unsteady: " in done.out
     results = json.loads((tmp_path / "results.json").read_text())
     assert (results["passed"], results["bundle"]) == (False, None)
     assert not list(run.path.glob("bundle*"))
@@ -48,7 +55,9 @@ def test_a_failed_proof_is_exit_code_1_and_leaves_no_bundle(command, run, tmp_pa
         (("tinny",), "tinny: no such run; did you mean 'tiny'?"),
         (("tiny", "--quantize", "int4"), "--quantize int4: expected int8"),
         (("tiny", "--out", "nowhere/b"), "--out nowhere/b: no such folder: nowhere"),
-        (("tiny", "--out", "tiny"), "--out tiny: exists and is no bundle; choose another place"),
+        (("tiny", "--out", "tiny"), "--out tiny: exists and is no bundle alone (tiny: not a"),
+        (("tiny", "--set", "env.nothing=1"), "env.nothing"),
+        (("tiny", "--set", "env.episode_length=-1"), "env.episode_length"),
         (("tiny", "--checkpoint", "7"), "no checkpoint '7'"),
     ],
 )

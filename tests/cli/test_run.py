@@ -20,7 +20,13 @@ def walker(bundle_folder, tmp_path):
     import shutil
 
     shutil.copytree(bundle_folder, tmp_path / "walker")
+    (tmp_path / "walker.zip").touch()
     return tmp_path
+
+
+SHORT = ("walker", "--forward", "0.2", "--seconds", "0.5")
+SHORT = ("walker", "--forward", "0.2", "--seconds", "0.5")
+REAL = ("walker", "--bus", "a", "--imu", "b", "--calibration", "c")
 
 
 def run(folder, *options, **more):
@@ -37,19 +43,24 @@ def run(folder, *options, **more):
 
 
 def test_a_simulated_robot_is_led_home_runs_the_policy_and_leaves_a_log(walker):
-    process = run(walker, "walker", "--forward", "0.2", "--seconds", "0.5", "--log", "log")
+    process = run(walker, *SHORT, "--log", "log", "--json", "o.json")
     out, err = process.communicate(timeout=60)
     assert err == ""
     assert "walking: in the home pose" in out
     assert "wildrobot eval log" in out
     files = {path.name for path in (walker / "log").iterdir()}
     assert files == {"log.npz", "events.jsonl", "truth.npz", "env.yaml"}
+    assert not (walker / "robot-logs").exists()
     events = [json.loads(line) for line in (walker / "log/events.jsonl").read_text().splitlines()]
     assert [events[0]["cause"], events[-1]["cause"]] == ["walking", "stopped"]
     with np.load(walker / "log/log.npz", allow_pickle=False) as log:
         walking = log["mode"] == 1
         assert np.isfinite(log["action"][walking][1:]).all()
         assert log["command"][walking][-1, 0] == pytest.approx(0.2)
+    results = json.loads((walker / "o.json").read_text())
+    assert (results["log"], results["signal"]) == ("log", None)
+    assert results["stopped_by"]["cause"] in ("done", "tilt", "torque", "late")
+    assert results["passed"] is (process.returncode == 0)
     # A policy of three iterations may fall; then the robot stopped itself, and says so.
     assert process.returncode == (1 if "FAILED" in out else 0)
 
@@ -72,7 +83,7 @@ def test_targets_take_effect_at_once_as_they_did_in_training(walker, bundle):
 def test_ctrl_c_stops_softly_and_saves_the_log(walker):
     process = run(walker, "walker", "--log", "log", "--forward", "0.1", bufsize=1)
     deadline = time.monotonic() + 60
-    while not (walker / "log").is_dir() and time.monotonic() < deadline:
+    while not (walker / "log/policy.json").is_file() and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
@@ -82,30 +93,58 @@ def test_ctrl_c_stops_softly_and_saves_the_log(walker):
     assert (walker / "log/log.npz").is_file()
 
 
+def test_a_run_that_is_killed_leaves_a_log_that_eval_reads(walker, command):
+    process = run(walker, "walker", "--log", "log", "--forward", "0.1")
+    deadline = time.monotonic() + 60
+    rows = walker / "log" / "rows.bin"
+    while not (rows.is_file() and rows.stat().st_size) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(3.5)  # it is led home in 2 s, and rows are written each second
+    process.kill()
+    process.communicate(timeout=60)
+    assert not (walker / "log" / "log.npz").exists()
+    done = command("eval", "log")
+    assert done.code in (0, 1), done
+    assert "episodes without a fall" in done.out
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("nothing",), "nothing: no such bundle"),
-        (("walker", "--log", "walker"), "--log walker: exists already"),
+        ((*SHORT, "--log", "walker.zip"), "--log walker.zip: exists already"),
+        ((*SHORT, "--log", "walker/log"), "--log walker/log: lies inside the bundle"),
         (("walker", "--bus", "/dev/null"), "--bus needs --imu"),
-        (("walker", "--int8", "--robot", "wildrobt"), "did you mean 'wildrobot'?"),
+        (("walker", "--bus", "a", "--imu", "b"), "--bus needs --calibration"),
+        (("walker", "--imu", "b"), "--imu needs --bus"),
+        (("walker", "--seconds", "-3"), "--seconds: expected a number above 0, got -3"),
+        (("walker", "--seconds", "nan"), "--seconds: expected a number above 0, got nan"),
+        (("walker", "--latency", "inf"), "--latency: expected a time of 0 or more, got inf"),
+        ((*REAL, "--latency", "0.1"), "--latency does not go with --bus"),
+        ((*REAL, "--drop", "0.1"), "--drop does not go with --bus"),
+        ((*REAL, "--robot", "wildrobot"), "--robot does not go with --bus"),
+        (("walker", "--json", "no/out.json"), "--json no/out.json: no such folder"),
+        (("walker",), "the policy was never trained to stand still: give it a velocity"),
+        ((*SHORT, "--int8", "--robot", "wildrobt"), "did you mean 'wildrobot'?"),
     ],
 )
-def test_bad_input_is_exit_code_2_and_one_message(walker, options, message):
-    process = run(walker, *options)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 2, err
-    assert message in err
-    assert err.count("\n") == 1
+def test_bad_input_is_exit_code_2_and_one_message(walker, command, options, message):
+    before = sorted(walker.rglob("*"))
+    done = command("run", *options)
+    assert done.code == 2, done
+    assert message in done.err
+    assert done.err.count("\n") == 1
+    assert sorted(walker.rglob("*")) == before
 
 
 def test_a_robot_with_other_limits_is_refused_by_name(walker, root):
     xml = (root / "assets/wildrobot.xml").read_text()
     (walker / "wildrobot.xml").write_text(xml.replace('range="0 2.09"', 'range="0 2.0"'))
     (walker / "mine.yaml").write_text((root / "assets/wildrobot.yaml").read_text())
-    process = run(walker, "walker", "--robot", "mine.yaml")
+    process = run(walker, *SHORT, "--robot", "mine.yaml")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
+    assert not (walker / "robot-logs").exists()
     assert "joint 'left_knee_pitch': limits 0.0 .. 2.09 rad in the policy, 0.0 .. 2.0" in err
 
 

@@ -67,7 +67,7 @@ class PuppetEngine:
         rubbish = jnp.where(state.ok, 0.0, jnp.nan)
         moved = jax.tree.map(lambda leaf: leaf + rubbish, state.replace(ok=rubbish))
         return moved.replace(
-            qpos=moved.qpos.at[self._robot.qpos_ids].set(ctrl),
+            qpos=moved.qpos.at[self._robot.qpos_ids].set(jnp.atleast_2d(ctrl)[-1]),
             time=moved.time + self._control_period,
             ok=state.ok,
         )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.config.environment import CommandConfig
-from wildrobot_cli.env.commands import command_at, draw_schedule
+from wildrobot_cli.env.commands import command_at, draw_schedule, narrowed
 from wildrobot_cli.env.gait import foot_phases, swing_height
 from wildrobot_cli.runtime.estimation import TURN, advance_phase
 
@@ -115,3 +115,36 @@ def test_each_foot_swings_its_share_of_the_cycle(fraction):
     both = (heights > 0).all(axis=1).mean()
     assert both == pytest.approx(max(0.0, 2 * fraction - 1), abs=2e-3)
     assert np.max(np.abs(np.diff(heights, axis=0))) < 1e-3
+
+
+RAMPED = jnp.asarray([[0.4, 0.0, 0.0], [0.0, 0.1, 0.2], [0.0, 0.0, 0.0]])
+
+
+def test_ramp_slides_from_one_command_to_the_next():
+    times = 0.02 * np.arange(300)
+    found = jax.vmap(lambda t: command_at(RAMPED, t, 2.0, 0.02, ramp=0.5))(times)
+    points = [0, 2, 2.5, 4, 4.5, 6]
+    values = np.asarray(RAMPED)[[0, 0, 1, 1, 2, 2]]
+    expected = np.stack([np.interp(times, points, column) for column in values.T], axis=1)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_first_command_is_in_force_at_once():
+    np.testing.assert_array_equal(command_at(RAMPED, 0.0, 2.0, 0.02, ramp=0.5), RAMPED[0])
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
+def test_narrowed_commands_fill_a_share_of_the_ranges_around_their_middle(share):
+    config = commands()
+    drawn = narrowed(draw(config).reshape(-1, 3), config, jnp.float32(share))
+    middle, half = np.array([0.3, -0.05, 0.0]), np.array([0.2, 0.15, 0.3])
+    np.testing.assert_allclose(drawn.min(0), middle - share * half, atol=1e-3)
+    np.testing.assert_allclose(drawn.max(0), middle + share * half, atol=1e-3)
+
+
+def test_narrowed_standing_stays_standing():
+    config = commands(zero_probability=0.5)
+    drawn = draw(config).reshape(-1, 3)
+    np.testing.assert_array_equal(
+        np.asarray(narrowed(drawn, config, jnp.float32(0.2)) == 0).all(1), (drawn == 0).all(1)
+    )

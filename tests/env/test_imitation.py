@@ -76,7 +76,7 @@ def test_labels_are_the_speeds_that_the_clips_walk_at(env):
 
 def test_history_at_the_start_is_the_references(env, start, in_clip):
     """Else a discriminator would learn to detect resets."""
-    demonstrations, _ = env.reference.demonstrations()
+    demonstrations = env.reference.demonstrations().features
     shown = np.asarray(start.info["style"])[in_clip[0]]
     gap = np.abs(shown[:, None] - demonstrations[None]).max(axis=-1).min(axis=1)
     assert gap.max() < 1e-4
@@ -93,7 +93,7 @@ def test_style_is_that_of_the_last_frames(env, played):
 
 def test_demonstrations_are_drawn_at_all_speeds_alike(env):
     sampler = env.reference.library.sampler(env.reference.window)
-    _, probability = env.reference.demonstrations()
+    probability = env.reference.demonstrations().probability
     middle = np.asarray(sampler.starts) + env.reference.window // 2
     speed = np.round(np.asarray(env.reference.library.frames.command)[middle, 0] / 0.05)
     shares = [probability[speed == s].sum() for s in np.unique(speed)]
@@ -104,8 +104,8 @@ def test_held_out_clips_are_kept_from_training(env):
     library = env.reference.library
     held_out = {clip.name for clip in library.clips if clip.held_out}
     assert held_out
-    seen, _ = env.reference.demonstrations()
-    kept, _ = env.reference.demonstrations(held_out=True)
+    seen = env.reference.demonstrations().features
+    kept = env.reference.demonstrations(held_out=True).features
     assert len(kept) > 50
     assert np.abs(seen[:, None, -20:] - kept[None, ::40, -20:]).max(axis=-1).min() > 0
 

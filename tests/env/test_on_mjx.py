@@ -15,8 +15,15 @@ from wildrobot_cli.training.learner import Learner
 ENVS, STEPS = 4, 15
 TOLERANCE = 1e-9
 SETTINGS = (
-    "env.randomization={friction: [0.5, 1.2], mass: [0.8, 1.2], damping: [0.8, 1.2], "
-    "gain: [0.8, 1.2], torque_limit: [0.8, 1.0]}",
+    "env.randomization={friction: [0.5, 1.2], mass: [0.8, 1.2], chassis_mass: [0.8, 1.3], "
+    "com: 0.01, damping: [0.8, 1.2], friction_loss: [0.5, 2.0], armature: [0.8, 1.2], "
+    "gain: [0.8, 1.2], torque_limit: [0.8, 1.0], joint_offset: 0.02}",
+    "env.sensors={gyro_noise: 0.02, tilt_noise: 0.005, gyro_bias: 0.05, encoder_noise: 0.002, "
+    "half_read: true}",
+    "env.delays={latency: [0.0, 0.04], jitter: 0.01}",
+    "env.pushes={force: [10, 20], duration: 0.1, interval: [0.0, 0.1]}",
+    "env.dropout={duration: 0.06, interval: [0.0, 0.1]}",
+    "env.terrain={slope: [0.05, 0.1], bumps: {height: [0.01, 0.02], wavelength: [0.2, 1.0]}}",
     *(
         f"env.{engine}.{setting}"
         for engine in ("mujoco", "mjx")
@@ -58,6 +65,8 @@ def test_episodes_are_those_on_mujoco(episodes, field):
 def test_episodes_are_eventful(episodes):
     state = episodes["mjx"].pipeline_state
     assert state.physics.ok.all()
+    loads = episodes["mjx"].obs["privileged_state"][..., -2:]
+    assert (loads > 0).mean() > 0.3, "on the ground"
     assert np.ptp(state.params["body_mass"], axis=1).max() > 0.01
     assert np.abs(state.physics.qvel).max() > 3.0
 

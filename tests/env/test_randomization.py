@@ -12,10 +12,14 @@ from wildrobot_cli.env.randomization import draw_params
 FIELDS = {
     "friction": {"geom_friction"},
     "mass": {"body_mass", "body_inertia"},
+    "chassis_mass": {"body_mass", "body_inertia"},
     "damping": {"dof_damping"},
+    "friction_loss": {"dof_frictionloss"},
+    "armature": {"dof_armature"},
     "gain": {"actuator_gainprm", "actuator_biasprm"},
     "torque_limit": {"actuator_forcerange"},
 }
+OFFSETS = {"com", "joint_offset"}
 LOW, HIGH = 0.7, 1.4
 
 
@@ -34,7 +38,7 @@ def draw(robot, episodes=400, **ranges):
 
 
 def test_every_range_is_tested():
-    assert set(FIELDS) == set(RandomizationConfig.model_fields)
+    assert set(FIELDS) | OFFSETS == set(RandomizationConfig.model_fields)
 
 
 def test_ranges_of_one_leave_the_robot_alone(robot):
@@ -78,6 +82,35 @@ def test_inertia_goes_with_mass(robot):
     np.testing.assert_allclose(inertia, factors["body_mass"][..., None].repeat(3, -1), rtol=1e-5)
 
 
+def test_payload_is_on_the_body_with_the_imu_alone(robot):
+    config = RandomizationConfig(chassis_mass=(1.5, 1.5))
+    params = draw_params(jax.random.PRNGKey(0), config, robot)
+    heavier = params["body_mass"] / np.maximum(robot.model.body_mass, 1e-9)
+    changed = np.flatnonzero(np.abs(heavier - 1) > 1e-6)
+    assert [robot.model.body(i).name for i in changed if i] == ["chassis"]
+    assert heavier[robot.imu_body] == pytest.approx(1.5)
+    inertia = params["body_inertia"][robot.imu_body] / robot.model.body_inertia[robot.imu_body]
+    np.testing.assert_allclose(inertia, 1.5, rtol=1e-6)
+
+
+def test_payload_multiplies_the_bodys_own_factor(robot):
+    config = RandomizationConfig(mass=(0.8, 0.8), chassis_mass=(1.5, 1.5))
+    mass = draw_params(jax.random.PRNGKey(0), config, robot)["body_mass"]
+    assert mass[robot.imu_body] == pytest.approx(1.2 * robot.model.body_mass[robot.imu_body])
+
+
+def test_centre_of_mass_moves_on_the_body_with_the_imu_alone(robot):
+    config = RandomizationConfig(com=0.01)
+    keys = jax.random.split(jax.random.PRNGKey(0), 400)
+    params = jax.vmap(lambda key: draw_params(key, config, robot))(keys)
+    assert set(params) == {"body_ipos"}
+    offset = np.asarray(params["body_ipos"]) - robot.model.body_ipos
+    mine = offset[:, robot.imu_body]
+    assert np.abs(np.delete(offset, robot.imu_body, axis=1)).max() < 1e-7
+    assert mine.min(0) == pytest.approx([-0.01] * 3, abs=3e-4)
+    assert mine.max(0) == pytest.approx([0.01] * 3, abs=3e-4)
+
+
 def test_servo_stays_a_position_servo(robot):
     config = RandomizationConfig(gain=(LOW, HIGH))
     params = draw_params(jax.random.PRNGKey(0), config, robot)
@@ -93,7 +126,8 @@ def test_torque_limit_is_the_same_both_ways(robot):
 
 
 def test_fields_are_drawn_independently_of_each_other(robot):
-    factors = draw(robot, **dict.fromkeys(FIELDS, (LOW, HIGH)))
+    names = set(FIELDS) - {"chassis_mass"}
+    factors = draw(robot, **dict.fromkeys(names, (LOW, HIGH)))
     names = ("body_mass", "dof_damping", "actuator_gainprm")
     parts = [factors["geom_friction"][:, :1], factors["actuator_forcerange"][:, ::2]]
     columns = np.hstack([*parts, *(factors[name] for name in names)])

@@ -43,6 +43,19 @@ def test_alternating_walker_by_hand() -> None:
     assert metrics["alternation"] == 1.0
 
 
+def test_foot_that_load_leaves_for_a_moment_takes_no_step() -> None:
+    """When the right foot lands, load leaves the left one, behind it, for two samples."""
+    walks = walker()
+    force = walks.foot_force.copy()
+    landed = force[1:, :, 1] > force[:-1, :, 1]
+    for step in np.flatnonzero(landed[:, 0]):
+        force[step + 1 : step + 3, :, 0] = 0.0
+    chatters, clean = gait_metrics(replace(walks, foot_force=force)), gait_metrics(walks)
+    assert chatters["alternation"] < 0.8
+    for figure in ("symmetry_pct", "swing_clearance_m"):
+        assert chatters[figure] == pytest.approx(clean[figure], abs=1e-9)
+
+
 def test_walker_steps_have_hand_computed_times_and_lengths() -> None:
     trajectory = walker(right_phase=14, yaw=2.0)
     touchdowns = find_touchdowns(trajectory, contacts(trajectory))
@@ -188,9 +201,9 @@ def test_swing_cut_off_by_a_fall_is_left_out() -> None:
 
 
 def test_clearance_is_above_the_height_at_liftoff() -> None:
-    contact = pattern("##...##", "#######")
-    place = np.zeros((START + 7, 1, 2, 3))
-    place[START:, 0, 0, 2] = [0.0, 0.02, 0.03, 0.07, 0.01, 0.5, 0.0]
+    contact = pattern("##.....##", "#########")
+    place = np.zeros((START + 9, 1, 2, 3))
+    place[START:, 0, 0, 2] = [0.0, 0.02, 0.03, 0.03, 0.07, 0.03, 0.01, 0.5, 0.0]
     metrics = gait_metrics(feet(contact, foot_position=place))
     assert metrics["swing_clearance_m"]["left"] == pytest.approx(0.05)
 

@@ -1,12 +1,15 @@
 """Robots to run against: a simulated one in step with a clock that tests turn, and a servo bus."""
 
+import json
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
 from wildrobot_cli.runtime import servo_protocol as protocol
-from wildrobot_cli.runtime.bus_robot import BusRobot, read_wiring
+from wildrobot_cli.runtime.bus_robot import BusRobot
+from wildrobot_cli.runtime.calibration import ENTRY, Calibration
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Facts
 from wildrobot_cli.runtime.imu import ImuReading
@@ -161,6 +164,25 @@ class LevelImu:
         return
 
 
+def calibration(description, **changes) -> Calibration:
+    """Of a robot whose servos stand in the order of its joints, all mounted alike."""
+    joints = description.joints
+    count = len(joints.names)
+    ids, zeros, signs = np.arange(1, count + 1), np.full(count, 500), np.ones(count, int)
+    of = Calibration(description.robot, joints.names, ids, zeros, signs, joints.lower, joints.upper)
+    return of._replace(**changes)
+
+
+def calibration_file(description, folder) -> Path:
+    """The same, written down."""
+    servos = calibration(description)
+    columns = (servos.joints, *(column.tolist() for column in servos[2:]))
+    entries = [dict(zip(ENTRY, row, strict=True)) for row in zip(*columns, strict=True)]
+    file = folder / "calibration.json"
+    file.write_text(json.dumps({"robot": servos.robot, "joints": entries}))
+    return file
+
+
 def stand(description):
     """A policy that asks for the home pose."""
     home = description.joints.home_target.astype(np.float32)
@@ -174,16 +196,17 @@ class Rig:
         self.clock, self.description = Clock(), description
         if bus:
             self.bus, self.imu = ServoBus(description, self.clock), LevelImu()
-            wiring = read_wiring(description, None)
-            self.robot = BusRobot(description, wiring, self.bus, self.imu, self.clock)
+            period, ports = description.control_period, (self.bus, self.imu)
+            self.robot = BusRobot(calibration(description), period, *ports, self.clock)
             self.written = self.bus.written
         else:
             self.robot = StandingRobot(description, self.clock)
             self.written = self.robot.written
         self.supervisor = Supervisor(description, policy or stand(description))
-        self.log = RunLog(folder, len(description.joints.names))
-        period, sleep = description.control_period, self._sleep
-        self.loop = Loop(self.robot, self.supervisor, period, self.log, self.clock, sleep)
+        self.log = RunLog(folder, description)
+        own = (self.log, self.clock, self._sleep)
+        self.loop = Loop(self.robot, self.supervisor, description, *own)
+        self.loop.command = description.commands.lowest
         self.plan: dict[int, Callable[[], None]] = {}
         self.steps = 0
 
@@ -204,7 +227,7 @@ class Rig:
     @property
     def trips(self) -> list[str]:
         """Causes of stops, without the test's own end."""
-        calm = {"walking", "stopped", "end", "reset", "command"}
+        calm = {"walking", "stopped", "end", "reset", "command", "clamp"}
         return [event.cause for event in self.supervisor.events if event.cause not in calm]
 
     def tripped_at(self) -> int:

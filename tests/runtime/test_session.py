@@ -1,7 +1,5 @@
 """However a run ends, the servos end without torque; screen and disk cannot keep a stop waiting."""
 
-import dataclasses
-import json
 import os
 import re
 import shutil
@@ -9,7 +7,7 @@ import threading
 import time
 
 import pytest
-from rigs import Clock, StandingRobot
+from scenes import QUIET, Display, after_moving, fail, scene_of, when_moving
 
 pytest.importorskip("onnxruntime")
 
@@ -17,50 +15,13 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import session
-from wildrobot_cli.runtime.session import Display, run_session
-
-QUIET = Display(lambda line: None, lambda event: None)
-
-
-class Robot(StandingRobot):
-    """A standing robot whose servos must not be left under torque."""
-
-    def __init__(self, description):
-        super().__init__(description, Clock())
-        self.moving = threading.Event()
-
-    def write(self, targets):
-        super().write(targets)
-        if len(self.written.targets) > 5:
-            self.moving.set()
-
-
-class Scene:
-    """A run in real time, of a bundle whose limits do not mind a busy machine."""
-
-    def __init__(self, bundle, folder):
-        safety = dataclasses.replace(
-            bundle.description.safety, startup_time=0.2, soft_stop_time=0.2, missed_deadline=60.0
-        )
-        description = dataclasses.replace(bundle.description, safety=safety)
-        self.bundle = dataclasses.replace(bundle, description=description)
-        self.robot, self.folder = Robot(description), folder
-
-    def run(self, display=QUIET, seconds=1.0):
-        command = self.bundle.description.commands.lowest
-        return run_session(self.bundle, self.robot, self.folder, command, display, seconds)
-
-    def causes(self):
-        lines = (self.folder / "events.jsonl").read_text().splitlines()
-        return [json.loads(line)["cause"] for line in lines]
+from wildrobot_cli.runtime.session import check_seconds, run_session
 
 
 @pytest.fixture
 def scene(bundle, tmp_path):
-    scene = Scene(bundle, tmp_path / "log")
-    yield scene
-    threads = [t for t in threading.enumerate() if t.name in ("control", "keys")]
-    assert threads == []
+    with scene_of(bundle, tmp_path) as scene:
+        yield scene
 
 
 @pytest.fixture
@@ -70,18 +31,6 @@ def keyboard(monkeypatch):
     with open(theirs) as stdin, open(ours, "wb", buffering=0) as master:
         monkeypatch.setattr("sys.stdin", stdin)
         yield master
-
-
-def after_moving(scene, act):
-    """Do something once the robot moves; return the thread that does it."""
-
-    def wait_and_act():
-        assert scene.robot.moving.wait(30)
-        act()
-
-    thread = threading.Thread(target=wait_and_act)
-    thread.start()
-    return thread
 
 
 def test_a_broken_pipe_does_not_disturb_the_robot(scene):
@@ -100,22 +49,15 @@ def test_a_broken_pipe_does_not_disturb_the_robot(scene):
 
 
 def test_a_log_that_cannot_be_written_stops_softly_and_is_one_message(scene):
-    def remove(line):
-        if scene.robot.moving.is_set():
-            shutil.rmtree(scene.folder, ignore_errors=True)
-
-    with pytest.raises(EnvironmentUnavailable, match=r"events\.jsonl: cannot write: No such file"):
-        scene.run(Display(remove, lambda event: None), seconds=60.0)
+    display = when_moving(scene, lambda: shutil.rmtree(scene.folder, ignore_errors=True))
+    with pytest.raises(EnvironmentUnavailable, match=r"cannot write: No such file"):
+        scene.run(display, seconds=60.0)
     assert not scene.robot.written.torque
 
 
 def test_a_program_that_fails_stops_softly_and_saves_the_log(scene):
-    def broken(line):
-        if scene.robot.moving.is_set():
-            raise ZeroDivisionError
-
     with pytest.raises(ZeroDivisionError):
-        scene.run(Display(broken, lambda event: None), seconds=60.0)
+        scene.run(when_moving(scene, fail), seconds=60.0)
     assert not scene.robot.written.torque
     assert scene.causes()[-2:] == ["program", "stopped"]
     assert (scene.folder / "log.npz").is_file()
@@ -135,14 +77,10 @@ def test_a_loop_that_hangs_when_the_program_fails_loses_its_torque_at_once(scene
         honest_stop()
         stopped.set()
 
-    def broken(line):
-        if scene.robot.moving.is_set():
-            raise ZeroDivisionError
-
     scene.robot.read, scene.robot.stop = hang, stop
     try:
         with pytest.raises(ZeroDivisionError):
-            scene.run(Display(broken, lambda event: None), seconds=60.0)
+            scene.run(when_moving(scene, fail), seconds=60.0)
         assert stopped.is_set()
         assert not scene.robot.written.torque
     finally:
@@ -156,10 +94,9 @@ def test_a_loop_that_hangs_when_the_program_fails_loses_its_torque_at_once(scene
 def test_enter_takes_the_torque_off_while_the_screen_is_held(scene, keyboard):
     let_go, held = threading.Event(), threading.Event()
 
-    def hold(line):
-        if scene.robot.moving.is_set():
-            held.set()
-            let_go.wait(30)
+    def hold():
+        held.set()
+        let_go.wait(30)
 
     seen = []
 
@@ -173,21 +110,28 @@ def test_enter_takes_the_torque_off_while_the_screen_is_held(scene, keyboard):
         let_go.set()
 
     presser = after_moving(scene, press)
-    outcome = scene.run(Display(hold, lambda event: None), seconds=60.0)
+    outcome = scene.run(when_moving(scene, hold), seconds=60.0)
     presser.join(10)
     assert seen == [False]
     assert outcome.trip.cause == "emergency"
 
 
-def test_an_emergency_typed_ahead_of_a_reset_holds(scene, keyboard):
+def type_and_run(scene, keyboard, first, second):
+    """Type something once the robot moves, and something else a little later."""
+
     def press():
-        keyboard.write(b"\nr\n")
-        time.sleep(0.5)
-        keyboard.write(b"q\n")
+        keyboard.write(first)
+        time.sleep(0.4)
+        keyboard.write(second)
 
     presser = after_moving(scene, press)
     outcome = scene.run(seconds=60.0)
     presser.join(10)
+    return outcome
+
+
+def test_an_emergency_typed_ahead_of_a_reset_holds(scene, keyboard):
+    outcome = type_and_run(scene, keyboard, b"\nr\n", b"q\n")
     assert outcome.trip.cause == "emergency"
     assert "reset" not in scene.causes()
 
@@ -201,14 +145,7 @@ def test_the_end_of_the_input_is_no_emergency(scene, keyboard):
 
 
 def test_keys_are_heard_after_the_end_of_the_input(scene, keyboard):
-    def press():
-        keyboard.write(b"\x04")
-        time.sleep(0.3)
-        keyboard.write(b"\n")
-
-    presser = after_moving(scene, press)
-    outcome = scene.run(seconds=60.0)
-    presser.join(10)
+    outcome = type_and_run(scene, keyboard, b"\x04", b"\n")
     assert outcome.trip.cause == "emergency"
 
 
@@ -225,3 +162,16 @@ def test_a_command_outside_the_training_is_refused_before_anything_moves(scene, 
         run_session(scene.bundle, scene.robot, scene.folder, command, QUIET)
     assert scene.robot.written.targets == []
     assert not scene.folder.exists()
+
+
+def test_a_policy_that_never_stood_says_so_in_plain_words(scene):
+    message = r"the policy was never trained to stand still: give it a velocity \(forward 0\.1"
+    with pytest.raises(ConfigError, match=message):
+        run_session(scene.bundle, scene.robot, scene.folder, np.zeros(3), QUIET)
+    assert scene.robot.written.targets == []
+
+
+@pytest.mark.parametrize("seconds", [0.0, -3.0, np.nan, -np.inf])
+def test_a_time_that_nothing_walks_for_is_refused(seconds):
+    with pytest.raises(ConfigError, match="--seconds: expected a number above 0, got"):
+        check_seconds(seconds)

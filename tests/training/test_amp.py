@@ -7,6 +7,7 @@ import pytest
 from brax.training import types
 
 from wildrobot_cli.config.learning import AmpConfig, DiscriminatorConfig
+from wildrobot_cli.env.reference import Windows
 from wildrobot_cli.training.amp import (
     Amp,
     Demonstrations,
@@ -34,8 +35,9 @@ CONFIG = AmpConfig(
 def demonstrations(center=1.0):
     rng = np.random.default_rng(0)
     features = center + 0.3 * rng.normal(size=(COUNT, SIZE))
-    names = ("height", "tilt")
-    return Demonstrations(features, np.full(COUNT, 1 / COUNT), features[:50], names)
+    even, spread = np.full(COUNT, 1 / COUNT), np.linspace(0.1, 0.4, COUNT)
+    windows = Windows(features, even, speed=spread, phase=2 * np.pi * spread)
+    return Demonstrations(windows, features[:50], names=("height", "tilt"))
 
 
 def unroll(features, reward=1.0, moving=1.0):
@@ -44,6 +46,8 @@ def unroll(features, reward=1.0, moving=1.0):
     extras = {
         "style": jnp.broadcast_to(jnp.asarray(features, jnp.float32), (*shape, SIZE)),
         "moving": jnp.full(shape, moving),
+        "speed": jnp.full(shape, 0.22),
+        "phase": jnp.full(shape, 3.0),
     }
     nothing = jnp.zeros(shape)
     reward = jnp.full(shape, reward)
@@ -118,11 +122,20 @@ def test_style_is_masked_where_the_robot_is_to_stand(amp, taught):
     assert mean_reward(amp, state, np.ones(SIZE)) > standing
 
 
+def test_histograms_tell_speeds_that_do_not_match(taught):
+    """The policy walks at one speed, the reference at all from 0.1 to 0.4 m/s."""
+    _, metrics = taught
+    fresh, reference = metrics["amp/speed_fresh"], metrics["amp/speed_reference"]
+    np.testing.assert_allclose(fresh, np.eye(12)[4], atol=1e-6)
+    np.testing.assert_allclose(reference[2:8], 1 / 6, atol=0.01)
+    np.testing.assert_allclose(metrics["amp/phase_fresh"], np.eye(12)[5], atol=1e-6)
+
+
 def test_one_normaliser_sees_both_sides(amp):
     """Statistics of one side alone would leave the other's mean where it was."""
     state = amp.init(jax.random.PRNGKey(0))
     before = np.asarray(state.normalizer.mean)
-    np.testing.assert_allclose(before, demonstrations().features.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(before, demonstrations().windows.features.mean(axis=0), atol=1e-4)
     after, _ = amp.update(state, unroll(np.full(SIZE, -1.0)), jax.random.PRNGKey(0))
     moved = np.asarray(after.normalizer.mean)
     assert (moved < before).all()
@@ -164,7 +177,7 @@ def test_area_under_curve_is_hand_computed(ours, theirs, area):
 
 
 def test_feature_that_gives_the_policy_away_is_named(amp):
-    features = demonstrations().features.mean(axis=0)
+    features = demonstrations().windows.features.mean(axis=0)
     features[-1] = -5.0
     _, metrics = amp.update(
         amp.init(jax.random.PRNGKey(0)), unroll(features), jax.random.PRNGKey(0)

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from wildrobot_cli import Config, WildRobotEnv
-from wildrobot_cli.training.networks import network_factory
+from wildrobot_cli.bench.learning import brax_arguments
 
 SHAPES = {"num_envs": 8, "unroll_length": 5, "num_minibatches": 2}
 NETS = {"policy_hidden": "[8]", "value_hidden": "[8]"}
+SHORT = ("ppo.episode_length=0.2", "ppo.epochs=2")
 ITERATIONS = 3
 
 pytestmark = pytest.mark.skipif(
@@ -21,20 +22,13 @@ def test_brax_trains_with_its_own_wrappers(engine):
     from brax.training.agents.ppo.train import train
 
     settings = [f"ppo.{engine}.{key}={value}" for key, value in (SHAPES | NETS).items()]
-    config = Config.from_file("ppo.yaml", (f"env.engine={engine}", *settings))
+    config = Config.from_file("ppo.yaml", (f"env.engine={engine}", *settings, *SHORT))
     env, batch = WildRobotEnv(config.env), getattr(config.ppo, engine)
     total, reports = ITERATIONS * batch.num_envs * batch.unroll_length, []
     make_policy, params, metrics = train(
         env,
         num_timesteps=total,
-        episode_length=10,
-        num_envs=batch.num_envs,
-        unroll_length=batch.unroll_length,
-        batch_size=batch.num_envs // batch.num_minibatches,
-        num_minibatches=batch.num_minibatches,
-        num_updates_per_batch=2,
-        normalize_observations=True,
-        network_factory=network_factory(config.ppo, batch),
+        **brax_arguments(config, env.backend),
         num_evals=2,
         num_eval_envs=4,
         progress_fn=lambda steps, seen: reports.append((steps, seen)),

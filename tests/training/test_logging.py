@@ -2,16 +2,21 @@
 
 import json
 import math
+import shutil
 import struct
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
+import jax.numpy as jnp
 import pytest
 
 from wildrobot_cli import resume, train
 from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.histograms import Bins, histogram, shares
+from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.run_folder import RunFolder
 
 
@@ -19,11 +24,10 @@ def lines(run: RunFolder) -> list[dict]:
     return [json.loads(line) for line in run.metrics_file.read_text().splitlines()]
 
 
-def board(run: RunFolder) -> list[tuple[int, float, dict[str, float]]]:
-    """Steps, wall times and scalars in the TensorBoard files, in the order of writing."""
+def events(run: RunFolder) -> Iterator[Any]:
+    """What is in the TensorBoard files, in the order of writing."""
     from tensorboardX.proto.event_pb2 import Event
 
-    events = []
     for path in sorted(run.tensorboard.glob("events.out.tfevents.*")):
         data, at = path.read_bytes(), 0
         while at < len(data):
@@ -31,9 +35,21 @@ def board(run: RunFolder) -> list[tuple[int, float, dict[str, float]]]:
             event = Event.FromString(data[at + 12 : at + 12 + length])
             at += length + 16
             if event.summary.value:
-                scalars = {value.tag: value.simple_value for value in event.summary.value}
-                events.append((event.step, event.wall_time, scalars))
-    return events
+                yield event
+
+
+def board(run: RunFolder) -> list[tuple[int, float, dict[str, float]]]:
+    """Steps, wall times and scalars in the TensorBoard files, in the order of writing."""
+    return [
+        (event.step, event.wall_time, {v.tag: v.simple_value for v in event.summary.value})
+        for event in events(run)
+    ]
+
+
+def spreads(run: RunFolder) -> dict[str, Any]:
+    """The last event's histograms, by their names."""
+    *_, last = events(run)
+    return {v.tag: v.histo for v in last.summary.value if v.HasField("histo")}
 
 
 def records(path) -> Iterator[bytes]:
@@ -119,7 +135,7 @@ def offline(monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "settings"))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "cache"))
     wandb.teardown()
-    yield
+    yield wandb
     wandb.teardown()
 
 
@@ -194,3 +210,24 @@ def test_wandb_without_an_account_says_what_to_do(tiny_config, tmp_path, offline
 def test_metrics_are_numbers_or_null(run):
     for line in lines(run):
         assert all(value is None or math.isfinite(value) for value in line.values())
+
+
+def test_histograms_reach_all_three_and_outlive_a_resume(run, tmp_path, offline):
+    """1/4 below 0.1 m/s, 3/4 above 0.2 m/s; the last bins take what is beyond them."""
+    shutil.copytree(run.path, tmp_path / "run")
+    copy = RunFolder(tmp_path / "run")
+    bins = Bins(0.0, 0.3, 3)
+    spread = histogram(bins, shares(jnp.array([-1.0, 0.21, 0.25, 9.0]), bins))
+    assert spread == {"low": 0.0, "high": 0.3, "shares": [0.25, 0.0, 0.75]}
+    with MetricsLog(copy, 0, wandb=False) as log:
+        log.write(40, {"fall": 0.0}, {"amp/speed_fresh": spread})
+    with MetricsLog(copy, 40, wandb=True) as log:
+        log.write(80, {"fall": 0.0}, {"amp/speed_fresh": spread})
+    assert lines(copy)[-1]["amp/speed_fresh"] == spread
+    kept = spreads(copy)["amp/speed_fresh"]
+    assert list(kept.bucket_limit) == pytest.approx([0.1, 0.2, 0.3])
+    assert list(kept.bucket) == [0.25, 0.0, 0.75]
+    offline.teardown()  # waits until its own process has written everything
+    assert [values["amp/speed_fresh/values"] for _, values in curves(copy)] == 2 * [
+        [0.25, 0.0, 0.75]
+    ]

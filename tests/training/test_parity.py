@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli import Config, WildRobotEnv, wrap_for_training
+from wildrobot_cli.bench.learning import brax_arguments
 from wildrobot_cli.training.learner import Learner
 from wildrobot_cli.training.networks import network_factory
 
@@ -27,7 +28,7 @@ def small_config(*overrides: str) -> Config:
 
 def learn(config: Config, env: WildRobotEnv):
     """Parameters after `ITERATIONS` iterations of ours."""
-    wrapped = wrap_for_training(env, config.env.episode_steps)
+    wrapped = wrap_for_training(env, brax_arguments(config, env.backend)["episode_length"])
     learner = Learner(wrapped, config.ppo, config.ppo.mujoco, ITERATIONS)
     state = learner.init(jax.random.PRNGKey(config.seed))
     for _ in range(ITERATIONS):
@@ -39,28 +40,12 @@ def brax_learns(config: Config, env: WildRobotEnv):
     """Parameters after as many of Brax's."""
     from brax.training.agents.ppo.train import train
 
-    ppo, batch = config.ppo, config.ppo.mujoco
+    batch = config.ppo.mujoco
     _, params, _ = train(
         env,
+        **brax_arguments(config, env.backend) | {"network_factory": network_factory(batch)},
         num_timesteps=ITERATIONS * batch.num_envs * batch.unroll_length,
-        num_envs=batch.num_envs,
-        episode_length=config.env.episode_steps,
         wrap_env_fn=wrap_for_training,
-        learning_rate=ppo.learning_rate,
-        entropy_cost=ppo.entropy,
-        discounting=ppo.discount,
-        unroll_length=batch.unroll_length,
-        batch_size=batch.num_envs // batch.num_minibatches,
-        num_minibatches=batch.num_minibatches,
-        num_updates_per_batch=ppo.epochs,
-        normalize_observations=True,
-        reward_scaling=ppo.reward_scale,
-        clipping_epsilon=ppo.clip,
-        gae_lambda=ppo.gae_lambda,
-        max_grad_norm=ppo.max_grad_norm,
-        vf_loss_coefficient=ppo.value_weight,
-        network_factory=network_factory(ppo, batch),
-        seed=config.seed,
         num_evals=0,
         run_evals=False,
     )

@@ -68,6 +68,21 @@ def test_a_resumed_run_with_style_ends_with_the_same_bits(tiny_style_overrides, 
     assert lines[-1]["amp/accuracy_reference"] >= 0.0
 
 
+def test_a_resumed_run_with_a_curriculum_and_disturbances_ends_with_the_same_bits(
+    tiny_overrides, tmp_path
+):
+    """How far commands have grown, targets on their way, and what is yet to come are restored."""
+    curriculum = "{start: 0.1, widening: 0.1, velocity_error: 9.0, falls: 99.0, window: 0.06}"
+    disturbed = (*tiny_overrides, f"env.commands.curriculum={curriculum}")
+    config = Config.from_file("ppo_robust.yaml", disturbed)
+    whole = train(config, tmp_path, "whole")
+    result = resume(stopped_run(config, tmp_path, signal.SIGTERM, after=1))
+    assert result.params_sha256 == whole.params_sha256
+    lines = metrics(RunFolder(tmp_path / "stopped"))
+    assert lines == metrics(RunFolder(tmp_path / "whole"))
+    assert [line["curriculum/share"] for line in lines] == pytest.approx([0.2, 0.4, 0.6])
+
+
 def test_lines_beyond_the_checkpoint_are_not_repeated(trained, tiny_config, tmp_path):
     run = stopped_run(tiny_config, tmp_path, signal.SIGINT, after=1)
     later = {"env_steps": 80, "episode/reward": 1.0}

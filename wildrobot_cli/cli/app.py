@@ -23,6 +23,7 @@ app = typer.Typer(
 
 app.command()(measuring.validate)
 app.command()(learning.train)
+app.command()(measuring.bench)
 app.command(name="eval")(measuring.evaluate)
 app.command()(measuring.replay)
 app.command()(deploying.export)

@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,13 @@ def show_rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ..
     for row in rows:
         table.add_row(*map(Text, row))
     console.print(table)
+
+
+@contextmanager
+def stages() -> Iterator[Callable[[str], None]]:
+    """Show which stage goes on: one changing line in a terminal, one line each in a pipe."""
+    if not console.is_terminal:
+        yield lambda stage: console.print(f"{stage} ...")
+        return
+    with console.status("") as status:
+        yield lambda stage: status.update(f"{stage} ...")

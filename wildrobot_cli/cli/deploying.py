@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wildrobot_cli.cli.options import CheckpointOption, JsonOption
+from wildrobot_cli.cli.options import CheckpointOption, JsonOption, SeedOption, SetOption
 
 
 def export(
@@ -19,16 +19,20 @@ def export(
         str | None,
         typer.Option("--quantize", metavar="int8", help="Also write a policy of 8 bits."),
     ] = None,
+    seed: SeedOption = None,
+    overrides: SetOption = [],  # noqa: B006
     json: JsonOption = None,
 ) -> None:
     """Write a policy bundle for a robot, and prove that it does what was trained."""
-    from wildrobot_cli.commands.settings import prepare_jax
+    from wildrobot_cli.commands.settings import load_config, prepare_jax
 
     prepare_jax()
     from wildrobot_cli.cli.export_view import ExportRequest, run_export
     from wildrobot_cli.training.run_folder import open_run
 
-    if not run_export(ExportRequest(open_run(run), out, checkpoint, quantize, json)):
+    folder = open_run(run)
+    settings = load_config(folder.config_file, overrides, seed=seed)
+    if not run_export(ExportRequest(folder, settings, out, checkpoint, quantize, json)):
         raise typer.Exit(1)
 
 
@@ -52,7 +56,8 @@ def run(
         str | None, typer.Option("--imu", metavar="DEVICE", help="IMU of a real robot.")
     ] = None,
     calibration: Annotated[
-        Path | None, typer.Option("--calibration", metavar="FILE", help="Servo ids and zeros.")
+        Path | None,
+        typer.Option("--calibration", metavar="FILE", help="How the servos are mounted."),
     ] = None,
     robot: Annotated[
         str | None, typer.Option("--robot", help="Robot to simulate; else the trained one.")
@@ -63,6 +68,7 @@ def run(
     drop: Annotated[
         float, typer.Option("--drop", min=0.0, max=1.0, help="Share of packets lost.")
     ] = 0.0,
+    json: JsonOption = None,
 ) -> None:
     """Run a policy bundle on a robot; on a simulated one unless --bus is given."""
     from wildrobot_cli.cli.run_view import run_and_show
@@ -70,6 +76,6 @@ def run(
 
     command = (forward, left, turn)
     ways = (bus, imu, calibration, robot, latency, drop)
-    code = run_and_show(RunRequest(bundle, command, seconds, log, quantized, *ways))
+    code = run_and_show(RunRequest(bundle, command, seconds, log, quantized, *ways), json)
     if code:
         raise typer.Exit(code)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, show_table, write_json
 from wildrobot_cli.commands.export import as_json, export_run
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.export.job import Export
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -15,6 +16,8 @@ class ExportRequest:
 
     run: RunFolder
     """The run."""
+    config: Config
+    """Its configuration, with overrides."""
     out: Path | None
     """Where the bundle goes; into the run when None."""
     checkpoint: str | None
@@ -30,6 +33,7 @@ def run_export(request: ExportRequest) -> bool:
     check_json(request.json)
     result = export_run(
         request.run,
+        request.config,
         request.out,
         request.checkpoint,
         request.quantize,
@@ -62,4 +66,10 @@ def _show(result: Export) -> None:
         console.print(f"[green]passed[/green]: bundle in {result.bundle}, and as a zip beside it")
         console.print(f"  wildrobot run {result.bundle}")
     else:
-        console.print("[red]FAILED[/red]: no bundle was written")
+        for gate in (gate for gate in result.gates if not gate.passed):
+            found = f"{gate.name}: {gate.found:.3g}, at most {gate.limit:g}"
+            console.print(
+                ": ".join(filter(None, (found, gate.where))), soft_wrap=True, markup=False
+            )
+        console.print("[red]FAILED[/red]: no bundle was written", soft_wrap=True)
+        console.print(result.verdict, soft_wrap=True)

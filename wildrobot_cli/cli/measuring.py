@@ -1,4 +1,4 @@
-"""The commands that measure: `validate`, `eval` and `replay`."""
+"""The commands that measure: `validate`, `bench`, `eval` and `replay`."""
 
 import math
 from pathlib import Path
@@ -69,6 +69,44 @@ def validate(
         raise typer.Exit(1)
 
 
+def bench(
+    config: ConfigOption = "ppo.yaml",
+    what: Annotated[
+        str, typer.Option("--what", help="physics, env, train, startup or all.")
+    ] = "all",
+    gpu: Annotated[
+        bool, typer.Option("--gpu", help="MJX on a GPU: many sizes, and the largest that fits.")
+    ] = False,
+    engine: EngineOption = None,
+    num_envs: Annotated[
+        list[int],
+        typer.Option("--num-envs", min=1, help="Environments stepped together; repeatable."),
+    ] = [],  # noqa: B006
+    against: Annotated[
+        Path | None,
+        typer.Option("--against", metavar="FILE", help="An earlier --json to hold it against."),
+    ] = None,
+    plot: Annotated[
+        Path | None, typer.Option("--plot", metavar="FILE", help="Plot it: .png, .svg, .pdf.")
+    ] = None,
+    seed: SeedOption = None,
+    overrides: SetOption = [],  # noqa: B006
+    json: JsonOption = None,
+) -> None:
+    """Measure speed: physics, environment, training, start-up; beside other people's programs."""
+    from wildrobot_cli.commands.settings import prepare_jax
+
+    prepare_jax()
+    from wildrobot_cli.cli.bench_view import run_benchmark
+    from wildrobot_cli.commands.bench import choose_wanted, make_request
+
+    request = make_request(
+        config, overrides, seed, engine, tuple(num_envs), choose_wanted(what), gpu, against
+    )
+    if not run_benchmark(request, json, plot):
+        raise typer.Exit(1)
+
+
 def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
@@ -99,7 +137,9 @@ def evaluate(
     from wildrobot_cli.commands.settings import as_overrides, prepare_jax, prepare_rendering
 
     prepare_jax()
-    if (run / "log.npz").is_file():
+    from wildrobot_cli.runtime.log import is_log
+
+    if is_log(run):
         given: dict[str, object] = {
             "--episodes": episodes,
             "--checkpoint": checkpoint,

@@ -14,7 +14,7 @@ from wildrobot_cli.cli.console import check_json, console, duration, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import Evaluation
-from wildrobot_cli.training.progress import Progress
+from wildrobot_cli.training.progress import Forecast, Progress
 from wildrobot_cli.training.result import TrainingResult
 
 LINE_EVERY = 10.0
@@ -31,6 +31,8 @@ class TrainDisplay:
 
     def update(self, progress: Progress) -> None:
         """Show an iteration's progress."""
+        if progress.forecast is not None:
+            console.print(_foretold(progress.forecast))
         if console.is_terminal:
             if self._live is None:
                 self._live = Live(console=console, refresh_per_second=8)
@@ -70,6 +72,12 @@ class TrainDisplay:
         outer.add_row(ProgressBar(progress.total_steps, progress.env_steps, width=70))
         outer.add_row(grid)
         return outer
+
+
+def _foretold(forecast: Forecast) -> str:
+    """What the rest of the run takes, for people."""
+    memory = f"{forecast.memory_mb / 2**10:.1f} GB of memory"
+    return f"about {duration(forecast.seconds)} to go, evaluation included; {memory}"
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,12 @@
 """What `wildrobot validate` shows: progress, one table to read at a glance, and what to do."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
-from wildrobot_cli.cli.console import check_json, console, write_json
+from wildrobot_cli.cli.console import check_json, console, stages, write_json
 from wildrobot_cli.commands.validate import (
     Mode,
     Outcome,
@@ -34,7 +33,7 @@ Line = tuple[str, str, str, bool | None]
 def run_validation(request: ValidationRequest, json: Path | None) -> bool:
     """Validate, print the table, write the JSON; return whether all gates held."""
     check_json(json)
-    with _stages() as show:
+    with stages() as show:
         outcomes = validate(request, show)
     console.print(_table(request.config.env.robot, outcomes))
     for outcome in outcomes.values():
@@ -60,16 +59,6 @@ def _table(title: str, outcomes: Mapping[Mode, Outcome]) -> Table:
             table.add_row(Text(f"  {label}"), Text(text), _verdict(holds))
         table.add_section()
     return table
-
-
-@contextmanager
-def _stages() -> Iterator[Callable[[str], None]]:
-    """Show which stage goes on: one changing line in a terminal, one line each in a pipe."""
-    if not console.is_terminal:
-        yield lambda stage: console.print(f"{stage} ...")
-        return
-    with console.status("") as status:
-        yield lambda stage: status.update(f"{stage} ...")
 
 
 def _verdict(holds: bool | None) -> Text:

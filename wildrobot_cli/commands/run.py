@@ -1,21 +1,28 @@
 """`wildrobot run`: a policy bundle on a robot, a simulated one unless a bus is named."""
 
+import math
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
-from wildrobot_cli.runtime.session import Display, Outcome, run_session
+from wildrobot_cli.runtime.bus_robot import check_bus, open_bus_robot
+from wildrobot_cli.runtime.hardware import Robot
+from wildrobot_cli.runtime.limits import check_command
+from wildrobot_cli.runtime.log import is_log, log_folder
+from wildrobot_cli.runtime.screen import Display
+from wildrobot_cli.runtime.session import Outcome, check_seconds, run_session
 from wildrobot_cli.runtime.socket_robot import SocketRobot
 
 PATIENCE = 30.0
@@ -43,7 +50,7 @@ class RunRequest:
     imu: str | None
     """Serial port of the IMU."""
     calibration: Path | None
-    """Servo ids and zeros; in the joints' order when None."""
+    """How the servos are mounted."""
     robot: str | None
     """Robot to simulate: a path or name; the one of the training when None."""
     latency: float
@@ -56,29 +63,59 @@ def run_bundle(request: RunRequest, display: Display) -> Outcome:
     """Run a bundle; return how it ended.
 
     Raises:
-        ConfigError: the bundle is damaged or for another robot.
+        ConfigError: an option does not fit, or the bundle is damaged or for another robot.
         EnvironmentUnavailable: the robot does not answer, or a package is missing.
     """
-    bundle = open_bundle(request.bundle)
-    folder = request.log or Path("robot-logs") / time.strftime("%Y%m%d-%H%M%S")
-    if folder.exists():
-        raise ConfigError(f"--log {folder}: exists already")
-    command = np.array(request.command, dtype=float)
-    ends = (command, display, request.seconds, request.quantized)
-    if request.bus is not None:
-        from wildrobot_cli.runtime.bus_robot import open_bus_robot
+    _check(request)
+    bundle, command = open_bundle(request.bundle), np.array(request.command, dtype=float)
+    check_command(bundle.description, command)
+    place = log_folder(request.log, request.bundle)
+    with place as folder, _robot(bundle, request, folder) as robot:
+        seconds, quantized = request.seconds, request.quantized
+        return run_session(bundle, robot, folder, command, display, seconds, quantized)
 
-        port, imu, file = request.bus, request.imu, request.calibration
-        real = open_bus_robot(bundle.description, port, imu, file)
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Return what `--json` writes."""
+    number = outcome.interrupted
+    return {
+        "passed": outcome.passed,
+        "stopped_by": None if outcome.trip is None else outcome.trip._asdict(),
+        "signal": None if number is None else signal.Signals(number).name,
+        "log": str(outcome.log),
+    }
+
+
+def _check(request: RunRequest) -> None:
+    """Raise `ConfigError` for options that cannot be, or not together."""
+    check_bus(request.bus, request.imu, request.calibration)
+    check_seconds(request.seconds)
+    if not 0 <= request.latency < math.inf:
+        raise ConfigError(f"--latency: expected a time of 0 or more, got {request.latency:g}")
+    if not 0 <= request.drop <= 1:
+        raise ConfigError(f"--drop: expected a share in 0 .. 1, got {request.drop:g}")
+    simulated = {"--latency": request.latency, "--drop": request.drop, "--robot": request.robot}
+    for option, value in simulated.items():
+        if request.bus is not None and value:
+            raise ConfigError(f"{option} does not go with --bus: it is for a simulated robot")
+
+
+@contextmanager
+def _robot(bundle: Bundle, request: RunRequest, log: Path) -> Iterator[Robot]:
+    """Open the robot that was asked for; it is without torque and closed after the block."""
+    if request.bus is not None and request.imu is not None and request.calibration is not None:
+        ports = (request.bus, request.imu, request.calibration)
+        real = open_bus_robot(bundle.description, *ports)
         try:
-            return run_session(bundle, real, folder, *ends)
+            yield real
         finally:
             real.close()
+        return
     with _simulated(bundle, request) as (robot, room):
         try:
-            return run_session(bundle, robot, folder, *ends)
+            yield robot
         finally:
-            _say_goodbye(robot, room, folder)
+            _say_goodbye(robot, room, log)
 
 
 @dataclass(frozen=True)
@@ -146,6 +183,6 @@ def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
         room.process.wait(FAREWELL)
     except subprocess.TimeoutExpired:
         return
-    if (room.path / TRUTH).is_file() and log.is_dir():
+    if (room.path / TRUTH).is_file() and is_log(log):
         for name in (TRUTH, ENV):
             shutil.copy(room.path / name, log / name)

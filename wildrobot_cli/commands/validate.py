@@ -6,7 +6,8 @@ from typing import Any, Literal
 
 import jax
 
-from wildrobot_cli.bench.measure import Row, measure_environment, measure_physics
+from wildrobot_cli.bench.compiled import measure_environment, measure_physics
+from wildrobot_cli.bench.rows import Row
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, suggest

@@ -14,6 +14,12 @@ class SafetyConfig(Model):
 
     tilt_limit: Annotated[float, Field(gt=0, le=1.5708)]
     """Lean of the IMU at which the robot is stopped [rad]."""
+    gyro_limit: Positive
+    """Fastest that the IMU can turn; a reading beyond is rubbish [rad/s]."""
+    joint_speed: Positive
+    """Fastest that an encoder's angle can change, in no-load speeds of the servo."""
+    angle_margin: Positive
+    """How far beyond its range an encoder's angle may be [rad]."""
     target_rate: Positive
     """Fastest change of a joint target [rad/s]."""
     torque_reach: Positive

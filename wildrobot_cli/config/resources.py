@@ -1,4 +1,4 @@
-"""Where the packaged configurations and robots lie: in the wheel, or at a checkout's top."""
+"""Where packaged configurations, robots and benchmarks lie: in the wheel, or in a checkout."""
 
 from pathlib import Path
 
@@ -13,6 +13,11 @@ def config_dir() -> Path:
 def asset_dir() -> Path:
     """Return the folder of packaged robots: their YAML files, MJCF and meshes."""
     return _folder("assets")
+
+
+def benchmark_dir() -> Path:
+    """Return the folder of what speed is compared with."""
+    return _folder("benchmarks")
 
 
 def _folder(name: str) -> Path:

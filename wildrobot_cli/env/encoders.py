@@ -26,7 +26,7 @@ def draw_reads(rng: jax.Array, angles: jax.Array, dt: float) -> Reads:
     """Begin an episode in either of the two turns of the bus; angles (n,) are known [rad]."""
     joints = angles.shape[0]
     turns = np.full((2, joints), -1, np.int32)
-    turns[0, : _share(joints)] = 0
+    turns[:, : _share(joints)] = 0
     turns[1, oldest_readings(turns[0], _share(joints), np)] = 1
     turns[1] -= 1
     turn = jnp.asarray(turns)[jax.random.randint(rng, (), 0, 2)]

@@ -9,7 +9,7 @@ from flax import struct
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
-from wildrobot_cli.env.reference import FEATURES, MOVING, Reference, Start
+from wildrobot_cli.env.reference import FEATURES, MOVING, PHASE, SPEED, Reference, Start
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.rotations import yaw
@@ -31,7 +31,7 @@ class ImitationEnv(WildRobotEnv):
 
     Most episodes start inside a clip, with its command and phase, and with the clip as history:
     what compares styles could else tell policy from reference by the resets. `state.info` holds the
-    style window's features, and whether style matters.
+    style window's features, whether style matters, and the speed and phase that it was shown at.
     """
 
     def __init__(
@@ -94,7 +94,9 @@ class ImitationEnv(WildRobotEnv):
     def _shown(self, state: State, episode: StyledEpisode) -> dict[str, Any]:
         features = self.reference.style.features(episode.history, jnp)
         moving = (jnp.abs(episode.command).sum() > 0).astype(features.dtype)
-        return {**state.info, FEATURES: features, MOVING: moving}
+        speed = jnp.linalg.norm(episode.physics.qvel[self.robot.root_qvel][:2])
+        told = {FEATURES: features, MOVING: moving, SPEED: speed, PHASE: episode.phase}
+        return {**state.info, **told}
 
 
 def training_env(config: EnvConfig) -> WildRobotEnv:

@@ -13,11 +13,16 @@ from wildrobot_cli.motion.features import Style
 from wildrobot_cli.motion.library import Frames, load_clips, load_library, motion_dir
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.clock import Clock
+from wildrobot_cli.runtime.estimation import TURN
 
 FEATURES = "style"
 """Key of the style window's features in a state's info. Shape (window * (9 + n),)."""
 MOVING = "moving"
 """Key of 1 where the command asks for motion, 0 where it asks to stand. Shape ()."""
+SPEED = "speed"
+"""Key of the root's planar speed [m/s]. Shape ()."""
+PHASE = "phase"
+"""Key of the left foot's phase, 0 to 2 pi [rad]. Shape ()."""
 
 
 class Start(NamedTuple):
@@ -33,6 +38,19 @@ class Start(NamedTuple):
     """Phase of the left foot [rad]. Shape ()."""
     history: jax.Array
     """Frames up to this one. Shape (window, d)."""
+
+
+class Windows(NamedTuple):
+    """All windows of some clips, and how each ends."""
+
+    features: np.ndarray
+    """Shape (S, window * (9 + n))."""
+    probability: np.ndarray
+    """How often each is to be drawn, all speeds alike; sums to 1. Shape (S,)."""
+    speed: np.ndarray
+    """The root's planar speed in the last frame [m/s]. Shape (S,)."""
+    phase: np.ndarray
+    """The left foot's phase in the last frame, 0 to 2 pi [rad]. Shape (S,)."""
 
 
 class Reference:
@@ -70,16 +88,17 @@ class Reference:
         """The history one frame later. Shapes (window, d), (nq,) -> (window, d)."""
         return jnp.concatenate([history[1:], self.style.frame(qpos, jnp)[None]])
 
-    def demonstrations(self, held_out: bool = False) -> tuple[np.ndarray, np.ndarray]:
-        """Features of all windows, and the probability of each: all speeds alike.
-
-        Returns:
-            Features (S, window * (9 + n)), and probabilities (S,) that sum to 1.
-        """
+    def demonstrations(self, held_out: bool = False) -> Windows:
+        """All windows of the clips for training, or of those held out of it."""
         sampler = self.library.sampler(self.window, held_out)
         starts = np.asarray(sampler.starts)
-        features = self.style.windows(np.asarray(sampler.frames.qpos), starts, self.window)
-        return features, np.diff(np.asarray(sampler.cumulative, float), prepend=0.0)
+        last = jax.tree.map(lambda leaf: np.asarray(leaf)[starts + self.window - 1], sampler.frames)
+        return Windows(
+            self.style.windows(np.asarray(sampler.frames.qpos), starts, self.window),
+            np.diff(np.asarray(sampler.cumulative, float), prepend=0.0),
+            np.linalg.norm(last.qvel[:, :2], axis=-1),
+            last.phase % TURN,
+        )
 
 
 def make_clock(robot: Robot, config: EnvConfig) -> Clock:

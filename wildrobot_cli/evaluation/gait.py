@@ -18,6 +18,9 @@ CONTACT_SHARE = 0.05
 """A foot is in contact when its normal force is above this share of the weight."""
 GLITCH = 2
 """Contacts and gaps shorter than this are noise; so are touchdowns less far apart [samples]."""
+STEP_SWING = 0.1
+"""A step ends a swing at least this long; shorter gaps are a foot that load leaves and returns to,
+as when the other one lands [s]."""
 MIN_STRIDE = 0.01
 """Mean stride below which step length has no meaningful asymmetry [m]."""
 
@@ -86,6 +89,16 @@ def contacts(trajectory: Trajectory) -> Bools:
     blip = ~contact[:-2] & contact[1:-1] & ~contact[2:] & alive[2:]
     contact[1:-1] &= ~blip
     return contact
+
+
+def without_short_gaps(trajectory: Trajectory, contact: Bools) -> Bools:
+    """Contacts with every gap between two of them closed that is no swing. Shape (T, N, 2)."""
+    steps = np.arange(trajectory.steps)[:, None, None]
+    last = np.maximum.accumulate(np.where(contact, steps, -trajectory.steps), axis=0)
+    later = np.where(contact, steps, 2 * trajectory.steps)[::-1]
+    gap = np.minimum.accumulate(later, axis=0)[::-1] - last - 1
+    closed: Bools = contact | (gap < round(STEP_SWING / trajectory.dt))
+    return closed & trajectory.alive[..., None]
 
 
 def find_swings(trajectory: Trajectory, contact: Bools) -> Swings:
@@ -197,14 +210,18 @@ def gait_metrics(trajectory: Trajectory) -> dict[str, Any]:
     """Return the gait's figures, under their names in the JSON of `eval`.
 
     `duty_factor`, `double_support`, `flight`: shares of samples with this foot, both feet, no
-    foot in contact. `swing_clearance_m`: median over swings of `clearances`. `foot_slip_mps`:
+    foot in contact. `swing_clearance_m`: median over swings of `clearances`, gaps in a contact that
+    are shorter than `STEP_SWING` left out. `foot_slip_mps`:
     mean planar speed of the sole's centre over all contact samples, touchdown, roll-over and
     lift-off included. `alternation`: share of touchdowns that follow one of the other foot, of
-    those that follow any. `symmetry_pct`: see `symmetry`.
+    those that follow any, those of a foot that chatters included. `symmetry_pct`: see
+    `symmetry`, of the touchdowns that end a swing of `STEP_SWING` or more.
     """
     contact, when = contacts(trajectory), settled(trajectory)
     left, right = contact[when].T
-    swings, touchdowns = find_swings(trajectory, contact), find_touchdowns(trajectory, contact)
+    stances = without_short_gaps(trajectory, contact)
+    touchdowns = find_touchdowns(trajectory, contact)
+    swings, steps = find_swings(trajectory, stances), find_touchdowns(trajectory, stances)
     height = clearances(trajectory, swings)
     highest = [height[swings.foot == foot] for foot in (0, 1)]
     medians = [number(np.median(heights)) if heights.size else None for heights in highest]
@@ -215,6 +232,6 @@ def gait_metrics(trajectory: Trajectory) -> dict[str, Any]:
         "flight": mean_or_none(~left & ~right),
         "swing_clearance_m": {"left": medians[0], "right": medians[1]},
         "foot_slip_mps": mean_or_none(np.linalg.norm(sliding, axis=-1)),
-        "symmetry_pct": symmetry(trajectory, touchdowns),
+        "symmetry_pct": symmetry(trajectory, steps),
         "alternation": mean_or_none(touchdowns.alternates[touchdowns.follows]),
     }

@@ -4,7 +4,6 @@ A simulated robot leaves its true states beside the log: then every figure is th
 there are its sensors alone: what they cannot say is None.
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,9 +18,10 @@ from wildrobot_cli.evaluation.gates import judge as judge_gates
 from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
-from wildrobot_cli.runtime.description import Description, parse
+from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import root_heading
-from wildrobot_cli.runtime.log import EVENTS, MODES, ROWS
+from wildrobot_cli.runtime.log import MODES, read_events, read_log
+from wildrobot_cli.runtime.parsing import parse
 from wildrobot_cli.runtime.supervisor import Mode
 from wildrobot_cli.simulated.server import ENV, TRUTH
 
@@ -44,13 +44,8 @@ STOPPED = "stopped"
 """Cause of the failure of a robot that stopped itself."""
 WANTED = ("done", "hand")
 """Causes of a stop that the owner asked for."""
-NO_STOP = ("walking", "stopped", "reset", "command")
+NO_STOP = ("walking", "stopped", "reset", "command", "clamp")
 """Causes of events that stop nothing."""
-
-
-def is_log(folder: Path) -> bool:
-    """Whether a folder is the log of a run on a robot."""
-    return (folder / ROWS).is_file()
 
 
 def evaluate_log(folder: Path) -> Evaluation:
@@ -62,13 +57,12 @@ def evaluate_log(folder: Path) -> Evaluation:
     Raises:
         ConfigError: the log does not read, or the robot was never let walk.
     """
+    rows, document = read_log(folder)
     try:
-        with np.load(folder / ROWS, allow_pickle=False) as file:
-            rows = {name: file[name] for name in file.files}
-        description = parse(json.loads(str(rows.pop("description"))))
+        description = parse(document)
         stopped = np.isin(rows["mode"], [MODES.index(m) for m in (Mode.STOPPING, Mode.STOPPED)])
         rows = {name: column[np.cumsum(stopped) == 0] for name, column in rows.items()}
-    except (OSError, ValueError, KeyError) as error:
+    except (ConfigError, ValueError, KeyError) as error:
         raise ConfigError(f"{folder}: not a readable log: {error}") from None
     stopped_itself = _stopped_itself(folder)
     walking = rows["mode"] == MODES.index(Mode.WALKING)
@@ -178,10 +172,6 @@ def _blank(value: Any) -> Any:
 
 def _stopped_itself(folder: Path) -> bool:
     """Whether something else than the owner was the first to stop the robot."""
-    try:
-        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines()
-        causes = [json.loads(line)["cause"] for line in lines]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"{folder}: not a readable log: {EVENTS}: {error}") from None
+    causes = [event["cause"] for event in read_events(folder)]
     stops = [cause for cause in causes if cause not in NO_STOP]
     return bool(stops) and stops[0] not in WANTED

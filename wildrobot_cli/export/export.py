@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.export import proof
 from wildrobot_cli.export.files import (
@@ -26,6 +27,7 @@ def export_bundle(
     out: Path | None = None,
     checkpoint: str | None = None,
     quantize: bool = False,
+    config: Config | None = None,
     on_progress: Report = lambda _: None,
 ) -> Export:
     """Write a run's policy as a bundle, prove it, and publish it only if the proof holds.
@@ -35,10 +37,11 @@ def export_bundle(
         out: folder to write; `bundle` in the run when None. A bundle that is there is replaced.
         checkpoint: number of control steps; the newest when None.
         quantize: also write a policy with weights of 8 bits.
+        config: to build the environment and the bundle with; the run's own when None.
         on_progress: called with what is being done.
 
     Raises:
-        ConfigError: the run or checkpoint does not fit, or `out` is something else.
+        ConfigError: the run, checkpoint or configuration does not fit, or `out` is something else.
         EnvironmentUnavailable: onnx or onnxruntime is missing, or the disk refuses.
     """
     require_onnx()
@@ -46,7 +49,7 @@ def export_bundle(
     target = out or run.path / "bundle"
     check_target(target)
     on_progress("loading the policy")
-    job = Job.of(run, checkpoint, quantize)
+    job = Job.of(run, checkpoint, quantize, config)
     on_progress("recording rollouts")
     trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
     on_progress("writing the bundle")
@@ -58,6 +61,7 @@ def export_bundle(
             on_progress("proving it")
             result = job.prove(open_bundle(zip_of(aside)), trace, Path(folder), target)
             if result.passed:
+                check_target(target)  # again: proving takes a while
                 publish(aside, target)
             return result
     except OSError as error:

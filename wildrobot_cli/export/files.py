@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundle import CHECKSUMS, DESCRIPTION, checksums
+from wildrobot_cli.runtime.bundle import CHECKSUMS, checksums, read_files
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in a zip: the same export gives the same bytes."""
@@ -46,24 +45,50 @@ def zip_of(folder: Path) -> Path:
 
 
 def check_target(folder: Path) -> None:
-    """Raise `ConfigError` when a bundle cannot go there: only another bundle is replaced."""
+    """Raise `ConfigError` when a bundle cannot go there.
+
+    Another bundle is replaced, and its zip, when each of their files is still as it was written:
+    nothing of anybody else's is ever overwritten or removed.
+    """
     if not folder.parent.is_dir():
         raise ConfigError(f"--out {folder}: no such folder: {folder.parent}")
     if folder.name in ("", ".", ".."):
         raise ConfigError(f"--out {folder}: expected a name for the bundle's folder")
-    is_bundle = (folder / DESCRIPTION).is_file() and (folder / CHECKSUMS).is_file()
-    if folder.exists() and not is_bundle:
-        raise ConfigError(f"--out {folder}: exists and is no bundle; choose another place")
+    for place in (folder, zip_of(folder)):
+        if place.is_symlink():
+            raise ConfigError(f"--out {folder}: {place} is a link; choose another place")
+        if not place.exists():
+            continue
+        try:
+            read_files(place)
+        except ConfigError as error:
+            raise ConfigError(
+                f"--out {folder}: exists and is no bundle alone ({error}); choose another place"
+            ) from None
 
 
 def publish(aside: Path, target: Path) -> None:
-    """Put a bundle written aside, on the same disk, in its place: whole, and never half."""
-    old = aside.with_name("replaced")
-    if target.exists():
-        os.rename(target, old)
-    os.rename(aside, target)
-    os.replace(zip_of(aside), zip_of(target))
-    shutil.rmtree(old, ignore_errors=True)
+    """Put a bundle written aside, on the same disk, in its place: whole, and never half.
+
+    What is there is set aside first, and put back when something fails.
+
+    Raises:
+        OSError: the disk refused; everything is as it was.
+    """
+    moves = [(aside, target), (zip_of(aside), zip_of(target))]
+    undo: list[tuple[Path, Path]] = []
+    try:
+        for new, place in moves:
+            if place.exists():
+                old = aside.with_name(f"replaced-{place.name}")
+                os.rename(place, old)
+                undo.append((old, place))
+            os.rename(new, place)
+            undo.append((place, new))
+    except BaseException:
+        for now, before in reversed(undo):
+            os.rename(now, before)
+        raise
 
 
 def readme(document: Mapping[str, Any]) -> str:
@@ -93,9 +118,11 @@ A policy for the robot `{robot[name]}` ({count} joints), trained for {steps:,} c
 proved before it was written here: onnxruntime against JAX, the golden trace, and the closed loop
 against the training environment.
 
-    wildrobot run . --forward {commands[highest][0]:g}       # on a simulated robot
-    python -m wildrobot_cli.runtime .   # check it where only numpy and onnxruntime are installed
-    sha256sum --check SHA256SUMS
+Run it from another folder, with the path of this one for BUNDLE: nothing is ever written in here.
+
+    wildrobot run BUNDLE --forward {commands[highest][0]:g}       # on a simulated robot
+    python -m wildrobot_cli.runtime BUNDLE   # check it where only numpy and onnxruntime are
+    sha256sum --check SHA256SUMS             # in here
 
 | file | what it is |
 | --- | --- |

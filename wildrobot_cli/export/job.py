@@ -23,6 +23,7 @@ from wildrobot_cli.export.files import (
 )
 from wildrobot_cli.export.traces import Trace
 from wildrobot_cli.runtime.bundle import DESCRIPTION, GOLDEN, README, Bundle
+from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.golden import KEYS, RESULTS, TOLERANCE, replay
 from wildrobot_cli.runtime.policy import ACTION, TARGETS, OnnxPolicy, load
 from wildrobot_cli.training.policy import Policy, load_policy
@@ -49,6 +50,11 @@ class Export:
         """Whether every gate held."""
         return all(gate.passed for gate in self.gates)
 
+    @property
+    def verdict(self) -> str:
+        """What the gates that failed mean; nothing where all held."""
+        return proof.verdict(self.gates)
+
     def largest(self, word: str) -> float:
         """Largest figure among the gates of the float policy whose name holds `word`."""
         names = [g for g in self.gates if word in g.name and not g.name.startswith("int8")]
@@ -66,9 +72,18 @@ class Job:
     quantize: bool
 
     @classmethod
-    def of(cls, run: RunFolder, checkpoint: str | None, quantize: bool) -> "Job":
-        """Load a run and its policy, into an environment without faults on MuJoCo C."""
-        config = run.config
+    def of(
+        cls,
+        run: RunFolder,
+        checkpoint: str | None,
+        quantize: bool,
+        config: Config | None = None,
+    ) -> "Job":
+        """Load a run and its policy, into an environment without faults on MuJoCo C.
+
+        `config` takes the place of the run's own.
+        """
+        config = config or run.config
         env = WildRobotEnv(faultless(config.env))
         return cls(run, config, env, load_policy(run, config, env, checkpoint), quantize)
 
@@ -111,12 +126,15 @@ class Job:
         loops = proof.run_closed_loop(bundle.path, trace, work)
         reference = judge(self.env, trace, trace)
         free = judge(self.env, trace, loops["free"])
-        golden = replay(bundle, policy)
+        golden, columns = replay(bundle, policy), self._columns(bundle.description)
         gates = [
             *self.parity(policy, trace),
-            *(proof.Gate(f"golden {k}", v, TOLERANCE) for k, v in golden.differences.items()),
-            *proof.forced_gates(trace, loops["forced"], reference.alive),
-            *proof.free_gates(trace, loops["free"]),
+            *(
+                proof.Gate(f"golden {name}", gap, TOLERANCE, where=golden.places[name])
+                for name, gap in golden.differences.items()
+            ),
+            *proof.forced_gates(trace, loops["forced"], reference.alive, columns),
+            *proof.free_gates(trace, loops["free"], columns["qpos"]),
             *proof.outcome_gates(reference, free),
         ]
         limits = servo_limits(self.env.robot)
@@ -134,8 +152,11 @@ class Job:
         """Onnxruntime against JAX, on observations seen and at the corners of their range."""
         drawn = proof.sample(trace["observation"], proof.OBSERVATIONS, self.config.seed)
         ours, theirs = policy.batch(drawn), self._expected(drawn)
+        joints = self.env.robot.joint_names
         return [
-            proof.Gate(f"onnxruntime against JAX, {name}", proof.difference(a, b), TOLERANCE)
+            proof.largest_gap(
+                f"onnxruntime against JAX, {name}", proof.gaps(a, b), joints, TOLERANCE
+            )
             for name, a, b in zip((TARGETS, ACTION), ours, theirs, strict=True)
         ]
 
@@ -147,10 +168,22 @@ class Job:
         gap = policy.batch(seen)[1] - trace["action"].reshape(len(seen), -1)
         rms = float(np.sqrt(np.mean(gap**2)))
         gates = proof.outcome_gates(reference, free, proof.QUANTIZED_DISTANCE)
-        return [
-            proof.Gate("int8 action, root mean square difference", rms, proof.QUANTIZED_RMS),
-            *(replace(gate, name=f"int8 {gate.name}") for gate in gates),
-        ]
+        coarse = proof.Gate("int8 action, root mean square difference", rms, proof.QUANTIZED_RMS)
+        named = [coarse, *(replace(gate, name=f"int8 {gate.name}") for gate in gates)]
+        return [replace(gate, kind=proof.Kind.INT8) for gate in named]
+
+    def _columns(self, description: Description) -> dict[str, tuple[str, ...]]:
+        """What the numbers of an observation, an action, targets and a position are called."""
+        robot = self.env.robot
+        positions = [f"qpos[{index}]" for index in range(len(robot.home_qpos))]
+        for place, name in zip(robot.qpos_ids, robot.joint_names, strict=True):
+            positions[place] = name
+        joints = dict.fromkeys(("action", "targets"), robot.joint_names)
+        return {
+            "observation": description.observation_names,
+            **joints,
+            "qpos": tuple(positions),
+        }
 
     def _expected(self, observations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Joint targets and actions by JAX and by the environment's own formula."""

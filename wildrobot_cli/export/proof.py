@@ -2,7 +2,9 @@
 
 import subprocess
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ QUANTIZED_DISTANCE = 0.05
 """Largest relative difference of its mean distance."""
 
 
+class Kind(StrEnum):
+    """What it says of a bundle when a gate fails."""
+
+    STEP = "step"
+    """In one control step it does something else than was trained: the bundle differs."""
+    FREE = "free"
+    """Left to itself it goes another way. Where each step is the same, the policy is unsteady."""
+    INT8 = "int8"
+    """The policy of 8 bits is too coarse."""
+
+
 @dataclass(frozen=True)
 class Gate:
     """One thing that was to hold."""
@@ -42,6 +55,10 @@ class Gate:
     """The figure."""
     limit: float
     """What it may be at most."""
+    kind: Kind = Kind.STEP
+    """What it means when it fails."""
+    where: str = ""
+    """Where the figure was found, or what it was made of."""
 
     @property
     def passed(self) -> bool:
@@ -71,11 +88,26 @@ def sample(observations: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.concatenate([drawn, np.where(corners, seen.max(axis=0), seen.min(axis=0))])
 
 
-def difference(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Largest absolute difference; infinite where a number is missing on one side."""
+def gaps(ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
+    """Absolute differences; infinite where a number is missing on one side. Shape as theirs."""
     with np.errstate(invalid="ignore"):
         gap = np.abs(np.asarray(ours, np.float64) - np.asarray(theirs, np.float64))
-    return float(np.max(np.where(np.isfinite(gap), gap, np.inf), initial=0.0))
+    return np.where(np.isfinite(gap), gap, np.inf)
+
+
+def largest_gap(name: str, gap: np.ndarray, columns: Sequence[str], limit: float) -> Gate:
+    """Return the gate of a largest difference, which says where it is.
+
+    Args:
+        name: of the gate.
+        gap: differences. Shape (T, N, m) of rollouts, or (B, m) of single observations.
+        columns: what the m numbers are called.
+        limit: what it may be at most.
+    """
+    *rows, column = np.unravel_index(np.argmax(gap), gap.shape)
+    place = "rollout {1}, step {0}" if len(rows) == 2 else "observation {0}"
+    where = f"{columns[int(column)]}, {place.format(*rows)}"
+    return Gate(name, float(gap.max()), limit, where=where)
 
 
 def run_closed_loop(bundle: Path, trace: Trace, work: Path) -> dict[str, Trace]:
@@ -100,26 +132,52 @@ def run_closed_loop(bundle: Path, trace: Trace, work: Path) -> dict[str, Trace]:
     return results
 
 
-def forced_gates(trace: Trace, forced: Trace, alive: np.ndarray) -> list[Gate]:
-    """From the same state at each step: the same observation, action and next position."""
-    seen = {name: (forced[name], trace[name]) for name in ("observation", "action")}
-    seen["position"] = (forced["qpos"][1:], trace["qpos"][1:])
-    until_fall = np.concatenate([np.ones_like(alive[:1]), alive[:-1]])
+def forced_gates(
+    trace: Trace, forced: Trace, alive: np.ndarray, columns: Mapping[str, Sequence[str]]
+) -> list[Gate]:
+    """Hold each control step alone against the environment's, from its state and targets.
+
+    The runtime must see the same observation, act the same and write the same targets; the physics
+    must go to the same position under the environment's targets. So a difference is one of this
+    very step: were the targets the runtime's own, contact would return their last bits magnified.
+
+    Args:
+        trace: what the environment did.
+        forced: what the runtime did; see `simulated.closed_loop`.
+        alive: whether a rollout had not fallen after each step. Shape (T, N).
+        columns: what the numbers of `observation`, `action`, `targets` and `qpos` are called.
+    """
+    until_fall = np.concatenate([np.ones_like(alive[:1]), alive[:-1]])[..., None]
+    rows = {name: (forced[name], trace[name]) for name in ("observation", "action", "targets")}
+    rows["qpos"] = (forced["qpos"][1:], trace["qpos"][1:])
+    names = {name: name for name in rows} | {"qpos": "position"}
     return [
-        Gate(f"teacher-forced {name}", difference(a[until_fall], b[until_fall]), TOLERANCE)
-        for name, (a, b) in seen.items()
+        largest_gap(
+            f"teacher-forced {names[row]}",
+            np.where(until_fall, gaps(ours, theirs), 0.0),
+            columns[row],
+            TOLERANCE,
+        )
+        for row, (ours, theirs) in rows.items()
     ]
 
 
-def free_gates(trace: Trace, free: Trace) -> list[Gate]:
-    """On its own from the same start: the same way, until an encoder's rounding decides."""
+def free_gates(trace: Trace, free: Trace, columns: Sequence[str]) -> list[Gate]:
+    """On its own from the same start: the same way, until an encoder's rounding decides.
+
+    `columns` says what the numbers of a position are called.
+    """
     steps = min(FREE_STEPS, len(trace["action"]))
     turned = np.abs(free["encoders"][:steps] - trace["encoders"][:steps]).max(axis=-1) > TOLERANCE
     same = np.cumsum(turned, axis=0) == 0
-    gap = difference(free["qpos"][1 : steps + 1][same], trace["qpos"][1 : steps + 1][same])
+    gap = gaps(free["qpos"][1 : steps + 1], trace["qpos"][1 : steps + 1])
+    gap = np.where(same[..., None], gap, 0.0)
+    position = f"free-running position, first {steps} steps"
+    share = f"{int((~same[-1]).sum())} of {same.shape[1]} rollouts"
+    turned_share = float(1 - same[-1].mean())
     return [
-        Gate(f"free-running position, first {steps} steps", gap, FREE_TOLERANCE),
-        Gate("share of rollouts with a turned encoder count", float(1 - same[-1].mean()), TIES),
+        replace(largest_gap(position, gap, columns, FREE_TOLERANCE), kind=Kind.FREE),
+        Gate("share of rollouts with a turned encoder count", turned_share, TIES, Kind.FREE, share),
     ]
 
 
@@ -128,8 +186,26 @@ def outcome_gates(
 ) -> list[Gate]:
     """Over whole rollouts: as many falls, and as far."""
     far, reached = float(progress(reference).mean()), float(progress(free).mean())
-    falls = abs(int(reference.fell.sum()) - int(free.fell.sum()))
+    count, there, here = len(free.fell), int(reference.fell.sum()), int(free.fell.sum())
+    trained, ours = "in the training environment", "on the runtime"
+    falls = f"{there} of {count} rollouts fell {trained}, {here} {ours}"
+    ways = f"{far:.2f} m {trained}, {reached:.2f} m {ours}"
+    apart = abs(reached - far) / max(abs(far), 1e-9)
     return [
-        Gate("difference in falls", float(falls), 0.0),
-        Gate("relative difference in distance", abs(reached - far) / max(abs(far), 1e-9), distance),
+        Gate("difference in falls", float(abs(here - there)), 0.0, Kind.FREE, falls),
+        Gate("relative difference in distance", apart, distance, Kind.FREE, ways),
     ]
+
+
+def verdict(gates: Sequence[Gate]) -> str:
+    """Say what the gates that failed mean: a bundle that differs, or a policy that is unsteady."""
+    kinds = {gate.kind for gate in gates if not gate.passed}
+    if Kind.STEP in kinds:
+        return "the bundle differs: in one control step it does something else than was trained"
+    if Kind.FREE in kinds:
+        falls = " ".join(gate.where for gate in gates if gate.name == "difference in falls")
+        return (
+            "the bundle does in each control step what was trained; the policy is unsteady: "
+            f"{falls}, and free runs go apart; train it longer, or choose another --checkpoint"
+        )
+    return "the policy of 8 bits differs; export without --quantize" if kinds else ""

@@ -21,7 +21,8 @@ def record(env: WildRobotEnv, act: PolicyFn, episodes: int, seed: int) -> Trace:
 
     def step(state: "State", _: None) -> tuple["State", dict[str, jax.Array]]:
         action = act(state.obs)
-        return jax.vmap(env.step)(state, action), {**_row(env, state), "action": action}
+        did = {"action": action, "targets": env.targets(action)}
+        return jax.vmap(env.step)(state, action), {**_row(env, state), **did}
 
     def run(keys: jax.Array) -> tuple["State", dict[str, jax.Array]]:
         steps = env.config.episode_steps

@@ -4,15 +4,19 @@ import hashlib
 import json
 import stat
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.description import Description, parse
+from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.parsing import parse
 
 DESCRIPTION, CHECKSUMS, GOLDEN, README = "policy.json", "SHA256SUMS", "golden.npz", "README.md"
 LARGEST = 64 * 2**20
-"""A zip that unpacks to more than this is refused [bytes]."""
+"""A folder, or zip that unpacks, to more than this is refused [bytes]."""
+BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+"""What reading a damaged zip raises."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,25 +38,33 @@ def open_bundle(path: Path) -> Bundle:
         ConfigError: there is none, a file is missing, added or damaged, the zip names files
             outside of it, or `policy.json` does not read.
     """
+    files = read_files(path)
+    try:
+        description = parse(json.loads(files[DESCRIPTION]))
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path}: {DESCRIPTION}: not JSON: {error}") from None
+    for model in filter(None, (description.model, description.quantized)):
+        if model.file not in files:
+            raise ConfigError(f"{path}: {model.file}: missing, though {DESCRIPTION} names it")
+    return Bundle(path, description, files)
+
+
+def read_files(path: Path) -> dict[str, bytes]:
+    """Read the files of a bundle's folder or zip; they are what its checksums say, and no others.
+
+    Raises:
+        ConfigError: there is none, or something is missing, added or damaged.
+    """
     if path.is_dir():
-        files = {p.name: p.read_bytes() for p in sorted(path.iterdir()) if p.is_file()}
+        files = _read_folder(path)
     elif path.is_file():
         files = _unzip(path)
     else:
         raise ConfigError(f"{path}: no such bundle")
     _verify(path, files)
-    try:
-        document = json.loads(files[DESCRIPTION])
-    except ValueError as error:
-        raise ConfigError(f"{path}: {DESCRIPTION}: not JSON: {error}") from None
-    try:
-        description = parse(document)
-    except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    for model in filter(None, (description.model, description.quantized)):
-        if model.file not in files:
-            raise ConfigError(f"{path}: {model.file}: missing, though {DESCRIPTION} names it")
-    return Bundle(path, description, files)
+    return files
 
 
 def checksums(files: dict[str, bytes]) -> str:
@@ -61,11 +73,35 @@ def checksums(files: dict[str, bytes]) -> str:
     return "".join(lines)
 
 
+def _read_folder(path: Path) -> dict[str, bytes]:
+    """Read a folder's files; it holds nothing else, and no more than a zip may."""
+    if not all((path / name).is_file() for name in (CHECKSUMS, DESCRIPTION)):
+        raise ConfigError(f"{path}: not a bundle{_instead_of(path)}")
+    entries = sorted(path.iterdir())
+    for entry in entries:
+        if not entry.is_file():
+            raise ConfigError(f"{path}: damaged bundle: {entry.name} does not belong to it")
+    if sum(entry.stat().st_size for entry in entries) > LARGEST:
+        raise ConfigError(f"{path}: holds more than {LARGEST} bytes")
+    try:
+        return {entry.name: entry.read_bytes() for entry in entries}
+    except OSError as error:
+        raise ConfigError(f"{path}: does not read: {error}") from None
+
+
+def _instead_of(path: Path) -> str:
+    """Say what to do with a folder that is no bundle."""
+    if (path / "bundle" / CHECKSUMS).is_file():
+        return f"; did you mean '{path / 'bundle'}'?"
+    if (path / "checkpoints").is_dir():
+        return f" but a run; write its bundle with: wildrobot export {path}"
+    return f"; expected {CHECKSUMS} and {DESCRIPTION} in it"
+
+
 def _verify(path: Path, files: dict[str, bytes]) -> None:
     """Raise `ConfigError` for the first file that is not as the checksums say."""
     if CHECKSUMS not in files or DESCRIPTION not in files:
-        missing = CHECKSUMS if CHECKSUMS not in files else DESCRIPTION
-        raise ConfigError(f"{path}: not a bundle; expected {missing} in it")
+        raise ConfigError(f"{path}: not a bundle; expected {CHECKSUMS} and {DESCRIPTION} in it")
     expected = {}
     for line in files[CHECKSUMS].decode("utf-8", "replace").splitlines():
         digest, _, name = line.partition("  ")
@@ -83,13 +119,13 @@ def _unzip(path: Path) -> dict[str, bytes]:
     """Read a zip's files into memory; nothing is written anywhere."""
     try:
         with zipfile.ZipFile(path) as archive:
-            entries = [info for info in archive.infolist() if not info.is_dir()]
-            for info in entries:
+            for info in archive.infolist():
                 _check_entry(path, info)
+            entries = [info for info in archive.infolist() if not info.is_dir()]
             if sum(info.file_size for info in entries) > LARGEST:
                 raise ConfigError(f"{path}: unpacks to more than {LARGEST} bytes")
             files = {PurePosixPath(info.filename).name: archive.read(info) for info in entries}
-    except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
+    except BROKEN_ZIP as error:
         raise ConfigError(f"{path}: not a readable zip: {error}") from None
     if len(files) != len(entries):
         raise ConfigError(f"{path}: two files of one name")
@@ -100,7 +136,9 @@ def _check_entry(path: Path, info: zipfile.ZipInfo) -> None:
     """Raise `ConfigError` for an entry that is no plain file of the bundle's one folder."""
     place = PurePosixPath(info.filename)
     outside = place.is_absolute() or ".." in place.parts or "\\" in info.filename
-    if outside or len(place.parts) > 2 or ":" in info.filename:
+    if outside or len(place.parts) > 2 - info.is_dir() or ":" in info.filename:
         raise ConfigError(f"{path}: {info.filename}: leads outside the bundle's folder")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise ConfigError(f"{path}: {info.filename}: a link; expected plain files")
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise ConfigError(f"{path}: {info.filename}: packed in a way that bundles are not")

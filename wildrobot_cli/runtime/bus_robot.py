@@ -4,21 +4,20 @@ The bus is too slow to read every joint in a control period (`servo_protocol.bus
 are written and the joints whose reading is oldest are read, half of them a period.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError, suggest
+from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime import servo_protocol as protocol
+from wildrobot_cli.runtime.calibration import Calibration, read_calibration
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import oldest_readings
 from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.hardware import Facts
+from wildrobot_cli.runtime.hardware import Facts, check_fits
 from wildrobot_cli.runtime.imu import BAUD as IMU_BAUD
 from wildrobot_cli.runtime.imu import RvcImu
 from wildrobot_cli.runtime.serial_port import Port, SerialPort
@@ -31,40 +30,28 @@ PER_RADIAN = protocol.COUNTS / math.radians(protocol.TRAVEL)
 """Counts of a servo's position in a radian."""
 
 
-class Wiring(NamedTuple):
-    """How n servos are mounted, in the joints' order."""
-
-    ids: np.ndarray
-    """Their ids on the bus. Shape (n,)."""
-    zeros: np.ndarray
-    """Their positions where the joints' angles are zero [counts]. Shape (n,)."""
-    signs: np.ndarray
-    """1, or -1 where a servo turns against its joint. Shape (n,)."""
-
-
 class BusRobot:
     """See `runtime.hardware.Robot`."""
 
     def __init__(
         self,
-        description: Description,
-        wiring: Wiring,
+        calibration: Calibration,
+        control_period: float,
         bus: Port,
         imu: RvcImu,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take open ports.
+        """Take open ports, and the time between two targets [s].
 
         Raises:
-            ConfigError: the bus cannot carry the policy's control period, or a servo its range.
+            ConfigError: the bus cannot carry the control period, or a servo its joint's range.
         """
-        self._joints, self._wiring, self._bus, self._imu = description.joints, wiring, bus, imu
-        self._clock = clock
-        self._count = len(description.joints.names)
+        self._servos, self._bus, self._imu, self._clock = calibration, bus, imu, clock
+        self._count = len(calibration.joints)
         self._share = math.ceil(self._count / 2)
-        _check_budget(description, self._share)
-        self._lowest, self._highest = _count_range(description, wiring)
-        self._period = description.control_period
+        _check_budget(self._count, self._share, control_period)
+        self._lowest, self._highest = _count_range(calibration)
+        self._period = control_period
         self._parser = protocol.Parser()
         self._tick = 0
         self._angles = np.zeros(self._count)
@@ -74,9 +61,9 @@ class BusRobot:
 
     @property
     def facts(self) -> Facts:
-        """The joints that the wiring names, at the control period that the bus carries."""
-        joints = self._joints
-        return Facts(joints.names, joints.lower, joints.upper, self._period)
+        """What the calibration says of this robot; the bus carries the control period."""
+        servos = self._servos
+        return Facts(servos.joints, servos.lower, servos.upper, self._period)
 
     @property
     def corrupt_frames(self) -> int:
@@ -114,10 +101,10 @@ class BusRobot:
         """
         if not np.isfinite(targets).all():
             return
-        wiring = self._wiring
-        counts = np.rint(wiring.zeros + wiring.signs * targets * PER_RADIAN)
+        servos = self._servos
+        counts = np.rint(servos.zeros + servos.signs * targets * PER_RADIAN)
         counts = np.clip(counts, self._lowest, self._highest).astype(int)
-        frames = [protocol.move(int(i), int(c)) for i, c in zip(wiring.ids, counts, strict=True)]
+        frames = [protocol.move(int(i), int(c)) for i, c in zip(servos.ids, counts, strict=True)]
         if not self._torque:
             frames.insert(0, protocol.load(protocol.EVERYONE, True))
             self._torque = True
@@ -136,7 +123,7 @@ class BusRobot:
 
     def _ask(self, joint: int, deadline: float) -> float | None:
         """Return a joint's angle [rad]; None when its servo does not answer in time, or soundly."""
-        servo = int(self._wiring.ids[joint])
+        servo = int(self._servos.ids[joint])
         until = min(self._clock() + ANSWER_TIME, deadline)
         self._parser.clear()
         self._bus.write(protocol.ask_position(servo), until - self._clock())
@@ -144,96 +131,61 @@ class BusRobot:
             for frame in self._parser.feed(self._bus.read(wait)):
                 position = protocol.read_position(frame)
                 if frame.servo == servo and position is not None:
-                    zero, sign = self._wiring.zeros[joint], self._wiring.signs[joint]
+                    zero, sign = self._servos.zeros[joint], self._servos.signs[joint]
                     return float(sign * (position - zero) / PER_RADIAN)
         return None
 
 
-def open_bus_robot(
-    description: Description, bus: str, imu: str | None, calibration: Path | None
-) -> BusRobot:
-    """Open the ports of a robot.
+def check_bus(bus: str | None, imu: str | None, calibration: Path | None) -> None:
+    """Raise `ConfigError` when what a real robot needs is missing, or is there without a bus."""
+    rest = {
+        "--imu": (imu, "the serial port of the IMU (BNO085, UART-RVC mode)"),
+        "--calibration": (calibration, "the file that says how its servos are mounted"),
+    }
+    for option, (value, what) in rest.items():
+        if bus is None and value is not None:
+            raise ConfigError(f"{option} needs --bus: the serial port of a real robot's servos")
+        if bus is not None and value is None:
+            raise ConfigError(f"--bus needs {option}: {what}; see docs/runtime.md")
+
+
+def open_bus_robot(description: Description, bus: str, imu: str, calibration: Path) -> BusRobot:
+    """Open the ports of a robot, once its calibration was found to fit the policy.
 
     Raises:
-        ConfigError: a port is missing, or the calibration or the policy does not fit.
+        ConfigError: the calibration does not read or fit, or a port is missing.
     """
-    if imu is None:
-        raise ConfigError("--bus needs --imu: the serial port of the IMU (BNO085, UART-RVC mode)")
-    wiring = read_wiring(description, calibration)
-    servos = SerialPort(bus, protocol.BAUD)
+    servos = read_calibration(calibration)
+    if servos.robot != description.robot:
+        raise ConfigError(
+            f"--calibration {calibration}: robot '{servos.robot}'; "
+            f"the policy is for the robot '{description.robot}'"
+        )
+    period = description.control_period
+    check_fits(description, Facts(servos.joints, servos.lower, servos.upper, period))
+    port = SerialPort(bus, protocol.BAUD)
     try:
-        return BusRobot(description, wiring, servos, RvcImu(SerialPort(imu, IMU_BAUD)))
+        return BusRobot(servos, period, port, RvcImu(SerialPort(imu, IMU_BAUD)))
     except ConfigError:
-        servos.close()
+        port.close()
         raise
 
 
-def read_wiring(description: Description, file: Path | None) -> Wiring:
-    """Read a calibration: a JSON object with `id`, `zero` [counts] and `sign` for each joint.
-
-    Without a file the ids are 1, 2, ... in the joints' order, zeros in the middle, signs positive.
-
-    Raises:
-        ConfigError: it does not read, or joints are missing, or ids stand twice.
-    """
-    names = description.joints.names
-    if file is None:
-        entries: list[Any] = [
-            {"id": index + 1, "zero": protocol.COUNTS // 2, "sign": 1}
-            for index in range(len(names))
-        ]
-    else:
-        entries = _read_calibration(file, names)
-    wiring = Wiring(
-        *(np.array([entry[key] for entry in entries]) for key in ("id", "zero", "sign"))
-    )
-    if len(set(wiring.ids.tolist())) != len(names):
-        raise ConfigError(f"{file}: two joints with one servo id")
-    return wiring
-
-
-def _read_calibration(file: Path, names: tuple[str, ...]) -> list[dict[str, int]]:
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"--calibration {file}: does not read: {error}") from None
-    if not isinstance(content, dict):
-        raise ConfigError(f"--calibration {file}: expected an object with an entry for each joint")
-    for name in content:
-        if name not in names:
-            raise ConfigError(f"--calibration {file}: no joint '{name}'{suggest(name, names)}")
-    for name in names:
-        if not _is_entry(content.get(name)):
-            raise ConfigError(
-                f"--calibration {file}: {name}: expected id 0..{protocol.EVERYONE - 1}, "
-                f"zero [counts] and sign 1 or -1, got {content.get(name)}"
-            )
-    return [content[name] for name in names]
-
-
-def _is_entry(entry: Any) -> bool:
-    if not isinstance(entry, dict) or set(entry) != {"id", "zero", "sign"}:
-        return False
-    whole = all(isinstance(value, int) for value in entry.values())
-    return whole and 0 <= entry["id"] < protocol.EVERYONE and entry["sign"] in (1, -1)
-
-
-def _check_budget(description: Description, questions: int) -> None:
+def _check_budget(joints: int, questions: int, control_period: float) -> None:
     """Raise `ConfigError` when a control period's frames do not fit on the bus."""
-    needed = protocol.bus_time(len(description.joints.names), questions)
-    if needed > description.control_period:
+    needed = protocol.bus_time(joints, questions)
+    if needed > control_period:
         raise ConfigError(
-            f"control period: {description.control_period} s in the policy; the servo bus takes "
+            f"control period: {control_period} s in the policy; the servo bus takes "
             f"{needed:.4f} s for all targets and half of the readings"
         )
 
 
-def _count_range(description: Description, wiring: Wiring) -> tuple[np.ndarray, np.ndarray]:
+def _count_range(servos: Calibration) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest counts inside the joints' ranges. Shapes (n,)."""
-    joints = description.joints
-    ends = [wiring.zeros + wiring.signs * end * PER_RADIAN for end in (joints.lower, joints.upper)]
+    ends = [servos.zeros + servos.signs * end * PER_RADIAN for end in (servos.lower, servos.upper)]
     lowest, highest = np.ceil(np.minimum(*ends) - 1e-9), np.floor(np.maximum(*ends) + 1e-9)
-    for index, name in enumerate(joints.names):
+    for index, name in enumerate(servos.joints):
         if lowest[index] < 0 or highest[index] > protocol.COUNTS:
             raise ConfigError(
                 f"joint '{name}': its range is counts {lowest[index]:.0f} .. {highest[index]:.0f} "

@@ -2,12 +2,14 @@
 
 import io
 import time
+import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundle import GOLDEN, Bundle
+from wildrobot_cli.runtime.bundle import BROKEN_ZIP, GOLDEN, LARGEST, Bundle
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.limits import TargetLimits
 from wildrobot_cli.runtime.policy import OnnxPolicy
@@ -24,15 +26,38 @@ def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:
     """Read the trace, one row a control step.
 
     Raises:
-        ConfigError: the bundle has none, or it is damaged.
+        ConfigError: the bundle has none, or it is damaged, or not a trace of this policy.
     """
     if GOLDEN not in bundle.files:
         raise ConfigError(f"{bundle.path}: {GOLDEN} is missing")
+    content = io.BytesIO(bundle.files[GOLDEN])
     try:
-        with np.load(io.BytesIO(bundle.files[GOLDEN]), allow_pickle=False) as file:
-            return {name: file[name] for name in (*KEYS, *RESULTS)}
-    except (ValueError, KeyError, OSError) as error:
+        with zipfile.ZipFile(content) as archive:
+            if sum(info.file_size for info in archive.infolist()) > LARGEST:
+                raise ConfigError(f"{bundle.path}: {GOLDEN} unpacks to more than {LARGEST} bytes")
+        with np.load(content, allow_pickle=False) as file:
+            trace = {name: file[name] for name in (*KEYS, *RESULTS)}
+    except (*BROKEN_ZIP, KeyError) as error:
         raise ConfigError(f"{bundle.path}: {GOLDEN} does not read: {error}") from None
+    _check_shapes(bundle, trace)
+    return trace
+
+
+def _check_shapes(bundle: Bundle, trace: Mapping[str, np.ndarray]) -> None:
+    """Raise `ConfigError` for rows that this policy cannot have."""
+    joints, seen = len(bundle.description.joints.names), bundle.description.observation_size
+    widths: dict[str, tuple[int, ...]]
+    widths = {"gyro": (3,), "orientation": (4,), "encoders": (joints,), "command": (3,)}
+    widths |= {"phase": (), "heading_target": (), "observation": (seen,), "action": (joints,)}
+    steps = trace["command"].shape[0] if trace["command"].ndim else 0
+    for name, width in widths.items():
+        rows = trace[name]
+        if steps == 0 or rows.shape != (steps, *width) or rows.dtype.kind != "f":
+            expected = ", ".join(map(str, ("steps", *width)))
+            raise ConfigError(
+                f"{bundle.path}: {GOLDEN}: {name}: expected numbers of shape ({expected}), "
+                f"got {rows.dtype} of shape {rows.shape}"
+            )
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +66,8 @@ class Replay:
 
     differences: dict[str, float]
     """Largest absolute differences by name; see `RESULTS`. NaN where something is not a number."""
+    places: dict[str, str]
+    """Where each of them is: term or joint, and control step."""
     seconds: np.ndarray
     """Processor time of each control step, from sensors to safe targets [s]. Shape (T,)."""
 
@@ -74,4 +101,13 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
         for name, value in zip(seen, (observation, action, targets), strict=True):
             seen[name].append(value)
     gaps = {name: np.abs(np.stack(rows) - expected[name]) for name, rows in seen.items()}
-    return Replay({name: float(gap.max()) for name, gap in gaps.items()}, np.array(seconds))
+    names = {"observation": bundle.description.observation_names}
+    places = {name: _place(gap, names.get(name, joints.names)) for name, gap in gaps.items()}
+    largest = {name: float(gap.max()) for name, gap in gaps.items()}
+    return Replay(largest, places, np.array(seconds))
+
+
+def _place(gap: np.ndarray, names: tuple[str, ...]) -> str:
+    """Say where the largest difference is; the first NaN, if there is one. Shape (T, m)."""
+    step, column = np.unravel_index(np.argmax(gap), gap.shape)
+    return f"{names[column]}, step {step}"

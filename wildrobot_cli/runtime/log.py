@@ -1,6 +1,13 @@
-"""The log of a run on a robot: one row a control step, and every event with cause and time."""
+"""The log of a run on a robot: one row a control step, and every event with cause and time.
+
+While the robot runs, rows are appended to a file of rows alone and handed to the disk each second:
+a power cut leaves the log up to then, and `read_log` reads it. In the end they become one `.npz`.
+"""
 
 import json
+import os
+import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,67 +15,115 @@ from typing import Any
 
 import numpy as np
 
-from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.runtime.bundle import BROKEN_ZIP
+from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.supervisor import Event, Mode, Order
 
 ROWS, EVENTS = "log.npz", "events.jsonl"
+UNFINISHED, HEADER = "rows.bin", "policy.json"
+"""Rows of a run that has not ended, and the bundle's description that goes with them."""
+SYNC = 1.0
+"""Time between two hand-overs of rows to the disk [s]."""
 MODES = tuple(Mode)
 """Modes by the number that the log has for them."""
 
+Row = tuple[float, float, float, Sensors | None, Order]
+
+
+def row_type(joints: int) -> np.dtype:
+    """What a row holds; NaN stands for what a control step did not have, as tick -1 does."""
+    times = [(name, "<f8") for name in ("time", "lateness", "duration")]
+    imu = [("command", "<f4", 3), ("gyro", "<f4", 3), ("orientation", "<f4", 4)]
+    each = [(name, "<f4", joints) for name in ("encoders", "targets", "action")]
+    return np.dtype([*times, ("tick", "<i8"), ("mode", "<i8"), *imu, *each])
+
 
 class RunLog:
-    """Rows in memory until `save`; events go to disk when `flush` is called, often."""
+    """Takes rows from the loop's thread; another calls `flush`, often, and `save` in the end."""
 
-    def __init__(self, folder: Path, joints: int) -> None:
-        """Make the log's folder.
+    def __init__(self, folder: Path, description: Description) -> None:
+        """Begin a log in a folder, which is made if need be.
 
         Raises:
-            EnvironmentUnavailable: it cannot be made.
+            EnvironmentUnavailable: it cannot be written.
         """
         self.folder = folder
-        self._nothing = np.full(joints, np.nan, np.float32)
-        self._rows: list[tuple[Any, ...]] = []
+        self.last: Row | None = None
+        """The newest row, as it was added."""
+        self._type = row_type(len(description.joints.names))
+        self._document = description.document
+        self._fresh: deque[Row] = deque()
+        self._unwritten: list[Row] = []
+        self._written = 0
         self._flushed = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=False)
-        except OSError as error:
-            raise EnvironmentUnavailable(f"{folder}: cannot make it: {error.strerror}") from error
+        self._due = 0.0
+        with self._writing(HEADER) as path:
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(self._document), encoding="utf-8")
 
     def add(
         self, now: float, lateness: float, duration: float, sensors: Sensors | None, order: Order
     ) -> None:
         """Keep a control step. Times in seconds."""
-        self._rows.append((now, lateness, duration, sensors, order))
-
-    @property
-    def last(self) -> tuple[Any, ...] | None:
-        """The newest row, as it was added."""
-        return self._rows[-1] if self._rows else None
+        self.last = (now, lateness, duration, sensors, order)
+        self._fresh.append(self.last)
 
     def flush(self, events: list[Event]) -> list[Event]:
-        """Append events that are not on disk yet; return them.
+        """Append events that are not on disk yet; return them. Each second append rows, too.
 
         Raises:
             EnvironmentUnavailable: they cannot be written.
         """
         new = events[self._flushed :]
         if new:
-            with self._writing(EVENTS) as path, path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(event._asdict()) + "\n" for event in new)
+            lines = "".join(json.dumps(event._asdict()) + "\n" for event in new)
+            self._append(EVENTS, lines.encode())
         self._flushed += len(new)
+        if time.monotonic() >= self._due:
+            self._append_rows()
+            self._due = time.monotonic() + SYNC
         return new
 
-    def save(self, document: Any) -> Path:
-        """Write the rows, with the bundle's description; return the file.
+    def save(self) -> Path:
+        """Write all rows, with the bundle's description, into one file; return it.
 
         Raises:
-            EnvironmentUnavailable: they cannot be written.
+            EnvironmentUnavailable: they cannot be written; those on disk stay.
         """
-        text = np.array(json.dumps(document))
+        self._append_rows()
+        text = np.array(json.dumps(self._document))
         with self._writing(ROWS) as path:
-            np.savez_compressed(path, description=text, **self.columns())  # type: ignore[arg-type]
+            unfinished = path.with_name(f".{ROWS}.tmp")
+            with unfinished.open("wb") as file:
+                np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
+            unfinished.replace(path)
+            for name in (UNFINISHED, HEADER):
+                (self.folder / name).unlink()
         return path
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """Rows on disk and those to come, side by side. Shapes (T, ...)."""
+        to_come = self._table([*self._unwritten, *self._fresh])
+        rows = np.concatenate([_read_rows(self.folder, self._type), to_come])
+        return {name: rows[name] for name in self._type.names or ()}
+
+    def _append_rows(self) -> None:
+        """Append the rows that are there; the loop may add more meanwhile."""
+        self._unwritten += [self._fresh.popleft() for _ in range(len(self._fresh))]
+        data = self._table(self._unwritten).tobytes()
+        self._append(UNFINISHED, data, self._written)
+        self._written += len(data)
+        self._unwritten = []
+
+    def _append(self, name: str, data: bytes, after: int | None = None) -> None:
+        """Append to a file, `after` so many bytes: what a full disk cut off there is dropped."""
+        with self._writing(name) as path, path.open("ab") as file:
+            file.truncate(after)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -78,25 +133,99 @@ class RunLog:
         except OSError as error:
             raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 
-    def columns(self) -> dict[str, np.ndarray]:
-        """Rows side by side; NaN stands for what a control step did not have. Shapes (T, ...)."""
-        none, imu = self._nothing, (np.full(3, np.nan), np.full(4, np.nan))
-        seen = [row[3] for row in self._rows]
-        orders = [row[4] for row in self._rows]
+    def _table(self, rows: Any) -> np.ndarray:
+        return np.array([_flat(row) for row in rows], self._type)
 
-        def table(values: list[np.ndarray]) -> np.ndarray:
-            return np.array(values, np.float32).reshape(len(values), -1)
 
-        return {
-            "time": np.array([row[0] for row in self._rows]),
-            "lateness": np.array([row[1] for row in self._rows]),
-            "duration": np.array([row[2] for row in self._rows]),
-            "tick": np.array([-1 if s is None else s.tick for s in seen]),
-            "mode": np.array([MODES.index(order.mode) for order in orders]),
-            "command": table([order.command for order in orders]),
-            "gyro": table([imu[0] if s is None else s.gyro for s in seen]),
-            "orientation": table([imu[1] if s is None else s.orientation for s in seen]),
-            "encoders": table([none if s is None else s.encoders for s in seen]),
-            "targets": table([none if o.targets is None else o.targets for o in orders]),
-            "action": table([none if o.action is None else o.action for o in orders]),
-        }
+def _flat(row: Row) -> tuple[Any, ...]:
+    """A row's values in the order of `row_type`."""
+    now, lateness, duration, sensors, order = row
+    none = np.nan
+    imu = (none, none, none) if sensors is None else (sensors.gyro, sensors.orientation)
+    seen = (none, none, none) if sensors is None else (*imu, sensors.encoders)
+    did = tuple(none if value is None else value for value in (order.targets, order.action))
+    tick = -1 if sensors is None else sensors.tick
+    return (now, lateness, duration, tick, MODES.index(order.mode), order.command, *seen, *did)
+
+
+def is_log(folder: Path) -> bool:
+    """Whether a folder is the log of a run on a robot, ended or cut off."""
+    return any((folder / name).is_file() for name in (ROWS, UNFINISHED))
+
+
+def read_log(folder: Path) -> tuple[dict[str, np.ndarray], Any]:
+    """Read a log's rows, shapes (T, ...), and the content of its bundle's `policy.json`.
+
+    Raises:
+        ConfigError: it does not read.
+    """
+    try:
+        if (folder / ROWS).is_file():
+            with np.load(folder / ROWS, allow_pickle=False) as file:
+                columns = {name: file[name] for name in file.files}
+            return columns, json.loads(str(columns.pop("description")))
+        document = json.loads((folder / HEADER).read_text(encoding="utf-8"))
+        rows = _read_rows(folder, row_type(len(document["joints"]["names"])))
+        return {name: rows[name] for name in rows.dtype.names or ()}, document
+    except (*BROKEN_ZIP, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{folder}: not a readable log: {error}") from None
+
+
+def _read_rows(folder: Path, type_: np.dtype) -> np.ndarray:
+    """Read the whole rows of a run that has not ended; a power cut may have torn the last one."""
+    file = folder / UNFINISHED
+    data = file.read_bytes() if file.is_file() else b""
+    return np.frombuffer(data, type_, len(data) // type_.itemsize)
+
+
+def read_events(folder: Path) -> list[dict[str, Any]]:
+    """Read a log's events; a last line that a power cut tore is left out.
+
+    Raises:
+        ConfigError: they do not read.
+    """
+    try:
+        lines = (folder / EVENTS).read_text(encoding="utf-8").splitlines(keepends=True)
+        events = [json.loads(line) for line in lines if line.endswith("\n")]
+        return [{"cause": event["cause"], **event} for event in events]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ConfigError(f"{folder}: not a readable log: {EVENTS}: {error}") from None
+
+
+@contextmanager
+def log_folder(asked: Path | None, bundle: Path) -> Iterator[Path]:
+    """Make the folder of a log, `asked` or named after the time; keep it if something is in it.
+
+    Raises:
+        ConfigError: `asked` is there already, or the folder would lie inside the bundle.
+        EnvironmentUnavailable: it cannot be made.
+    """
+    first = asked or Path("robot-logs") / time.strftime("%Y%m%d-%H%M%S")
+    if bundle.is_dir() and first.resolve().is_relative_to(bundle.resolve()):
+        raise ConfigError(f"--log {first}: lies inside the bundle; choose a place outside of it")
+    made = [parent for parent in first.parents if not parent.exists()]
+    folder = _make(first, only=asked is not None)
+    try:
+        yield folder
+    finally:
+        for empty in (folder, *made):
+            try:
+                empty.rmdir()
+            except OSError:
+                break
+
+
+def _make(first: Path, only: bool) -> Path:
+    """Make a folder of this name, or of the first free one after it."""
+    folder, count = first, 1
+    while True:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            if only:
+                raise ConfigError(f"--log {first}: exists already") from None
+            count += 1
+            folder = first.with_name(f"{first.name}-{count}")
+        except OSError as error:
+            raise EnvironmentUnavailable(f"{folder}: cannot make it: {error.strerror}") from error

@@ -8,8 +8,10 @@ from collections.abc import Callable
 import numpy as np
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Robot
+from wildrobot_cli.runtime.limits import LastCheck
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.supervisor import Mode, Order, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
@@ -25,14 +27,16 @@ class Loop:
         self,
         robot: Robot,
         supervisor: Supervisor,
-        period: float,
+        description: Description,
         log: RunLog,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Take the robot and who decides for it; `period` is the time of a control step [s]."""
+        """Take the robot, who decides for it, and the limits that hold whatever that one says."""
         self._robot, self._supervisor, self._log = robot, supervisor, log
-        self._period, self._clock, self._sleep = period, clock, sleep
+        self._period, self._clock, self._sleep = description.control_period, clock, sleep
+        self._last_check = LastCheck(description)
+        self._written: np.ndarray | None = None
         # Each emergency is an object of its own. Other threads write the newest; the loop alone
         # writes the one it heard and the one a reset ended, so none can be overwritten unseen.
         self._emergency: Trip | None = None
@@ -82,7 +86,7 @@ class Loop:
             lateness = begin - due
             self._hear(begin - start)
             order = self._supervisor.step(sensors, self.command, begin - start, lateness)
-            self._obey(order)
+            self._obey(order, sensors)
             duration = self._clock() - begin
             self._log.add(begin - start, lateness, duration, sensors, order)
             if order.mode is Mode.WALKING and walking_since is None:
@@ -123,13 +127,24 @@ class Loop:
         if resets is not None and resets[0] is emergency and self._supervisor.reset(now):
             self._ended = emergency
 
-    def _obey(self, order: Order) -> None:
-        """Write targets, or take the torque off; an emergency meanwhile has the last word."""
+    def _obey(self, order: Order, sensors: Sensors | None) -> None:
+        """Write targets, or take the torque off; an emergency meanwhile has the last word.
+
+        Targets that must not be written are an emergency: what holds them has failed.
+        """
         if self._in_emergency or order.mode is Mode.STOPPED:
             self._robot.stop()
         if self._in_emergency or order.targets is None:
+            self._written = None
+            return
+        angles = None if sensors is None else sensors.encoders
+        before = angles if self._written is None else self._written
+        fault = self._last_check(order.targets, before)
+        if fault is not None:
+            self.emergency(f"not written: {fault}")
             return
         self._robot.write(order.targets)
+        self._written = order.targets
         if self._in_emergency:
             self._robot.stop()
 

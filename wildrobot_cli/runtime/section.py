@@ -1,6 +1,6 @@
 """Reading a mapping strictly: each value checked for its kind, errors that name the key path."""
 
-import math
+import re
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.runtime.bounds import BOUNDS
 
+_INDEX = re.compile(r"\[\d+\]")
 Vector = NDArray[np.float64]
 
 
@@ -37,36 +39,44 @@ class Section:
         return Section(self.get(key), ".".join(filter(None, (self.path, key))))
 
     def text(self, key: str) -> str:
-        """Return a text that is not empty."""
+        """Return a text that is not empty and can be shown."""
         value = self.get(key)
-        return value if isinstance(value, str) and value else self.fail(key, "a text", value)
+        good = isinstance(value, str) and value and value.isprintable()
+        return value if good else self.fail(key, "a text", value)
 
     def whole(self, key: str) -> int:
-        """Return a whole number, 0 or more."""
+        """Return a whole number within its bounds."""
         value = self.get(key)
-        good = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        return value if good else self.fail(key, "a whole number", value)
+        low, high = self._bounds(key)
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            self.fail(key, f"a whole number in {low:g} .. {high:g}", value)
+        return value
 
     def number(self, key: str) -> float:
-        """Return a finite number."""
+        """Return a number within its bounds."""
         value = self.get(key)
-        good = isinstance(value, int | float) and not isinstance(value, bool)
-        if not (good and math.isfinite(value)):
-            self.fail(key, "a number", value)
+        low, high = self._bounds(key)
+        if not _within(value, low, high):
+            self.fail(key, f"a number in {low:g} .. {high:g}", value)
         return float(value)
 
-    def positive(self, key: str) -> float:
-        """Return a number above 0."""
-        value = self.number(key)
-        return value if value > 0 else self.fail(key, "a number above 0", self.get(key))
-
     def vector(self, key: str, size: int) -> Vector:
-        """Return a list of `size` finite numbers. Shape (size,), read-only."""
+        """Return a list of `size` numbers within their bounds. Shape (size,), read-only."""
         value = self.get(key)
-        good = isinstance(value, list) and len(value) == size
-        numbers = good and all(isinstance(x, int | float) and math.isfinite(x) for x in value)
-        if not numbers:
+        low, high = self._bounds(key)
+        if not isinstance(value, list) or len(value) != size:
             self.fail(key, f"a list of {size} numbers", value)
+        for index, item in enumerate(value):
+            if not _within(item, low, high):
+                self.fail(f"{key}[{index}]", f"a number in {low:g} .. {high:g}", item)
         array = np.array(value, dtype=np.float64)
         array.flags.writeable = False
         return array
+
+    def _bounds(self, key: str) -> tuple[float, float]:
+        return BOUNDS[_INDEX.sub("", ".".join(filter(None, (self.path, key))))]
+
+
+def _within(value: Any, low: float, high: float) -> bool:
+    """Whether it is a number in a range; whole numbers may be too large for a float."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high

@@ -1,18 +1,15 @@
 """A run on a robot, from the first reading to the saved log; keys and signals stop it."""
 
 import math
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 import numpy as np
 
-from wildrobot_cli.errors import WildRobotError
+from wildrobot_cli.errors import ConfigError, WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle
 from wildrobot_cli.runtime.hardware import Robot, check_fits
 from wildrobot_cli.runtime.keys import REFRESH, keys, on_terminal
@@ -21,6 +18,8 @@ from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
 from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.runtime.priority import hurry
+from wildrobot_cli.runtime.screen import Display, Screen, status_line
+from wildrobot_cli.runtime.signals import signals
 from wildrobot_cli.runtime.supervisor import Event, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
 
@@ -47,31 +46,26 @@ class Outcome:
         return self.trip is None or self.trip.cause in ("done", "hand")
 
 
-@dataclass(frozen=True)
-class Display:
-    """What a run shows."""
-
-    status: Callable[[str], None]
-    """A line that takes the place of the one before."""
-    event: Callable[[Event], None]
-    """Something that happened."""
+def check_seconds(seconds: float) -> None:
+    """Raise `ConfigError` for a time that nothing can walk for [s]."""
+    if not seconds > 0:
+        raise ConfigError(f"--seconds: expected a number above 0, got {seconds:g}")
 
 
-class _Screen:
-    """Shows what it can: a screen that is gone must not stop a robot."""
+def exit_code(outcome: Outcome) -> int:
+    """128 and the signal's number, 1 for a robot that stopped itself, else 0."""
+    if outcome.interrupted is not None:
+        return 128 + outcome.interrupted
+    return 0 if outcome.passed else 1
 
-    def __init__(self, display: Display) -> None:
-        self._display: Display | None = display
 
-    def show(self, events: list[Event], status: str) -> None:
-        if self._display is None:
-            return
-        try:
-            for event in events:
-                self._display.event(event)
-            self._display.status(status)
-        except OSError:
-            self._display = None
+def summary(outcome: Outcome) -> list[str]:
+    """Say how a run ended and what to do with its log, in lines."""
+    lines = [f"log in {outcome.log}; measure it:", f"  wildrobot eval {outcome.log}"]
+    trip = outcome.trip
+    if outcome.passed or trip is None:
+        return lines
+    return [f"FAILED: {trip.cause}: {trip.detail}", *lines]
 
 
 def run_session(
@@ -91,7 +85,7 @@ def run_session(
     Args:
         bundle: the policy.
         robot: what it runs on.
-        folder: the log's, to be made.
+        folder: the log's.
         command: forward and leftward velocity, turning rate [m/s, m/s, rad/s]. Shape (3,).
         display: what is shown meanwhile.
         seconds: of walking [s].
@@ -105,9 +99,30 @@ def run_session(
     check_fits(description, robot.facts)
     check_command(description, command)
     supervisor = Supervisor(description, load(bundle, quantized))
-    log = RunLog(folder, len(description.joints.names))
-    loop = Loop(robot, supervisor, description.control_period, log)
+    log, screen = RunLog(folder, description), Screen(display)
+    loop = Loop(robot, supervisor, description, log)
     loop.command = command
+
+    def look() -> None:
+        screen.show(log.flush(supervisor.events), status_line(log, supervisor.trip))
+
+    patience = description.safety.soft_stop_time + PATIENCE
+    failures, caught = _run(loop, seconds, look, patience)
+    screen.close()
+    failures += _save(log, supervisor.events)
+    if failures:
+        raise failures[0]
+    return Outcome(folder, supervisor.trip, caught[0] if caught else None)
+
+
+def _run(
+    loop: Loop, seconds: float, look: Callable[[], None], patience: float
+) -> tuple[list[BaseException], list[int]]:
+    """Run the loop in a thread of its own, and look at it from this one.
+
+    Returns:
+        What went wrong in either thread, and the signals that ended the run.
+    """
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -119,24 +134,26 @@ def run_session(
     hurry()
     sys.setswitchinterval(SWITCH)
     thread = threading.Thread(target=work, name="control", daemon=True)
-    screen = _Screen(display)
-    with _signals(loop) as caught, keys(loop):
+    with signals(loop) as caught, keys(loop):
         thread.start()
         try:
             while thread.is_alive():
                 thread.join(REFRESH)
-                screen.show(log.flush(supervisor.events), _status(log))
+                look()
         except BaseException as error:  # whatever it is, the robot comes first
             failures.append(error)
-            _end(loop, thread, description.safety.soft_stop_time + PATIENCE, error)
+            _end(loop, thread, patience, error)
+    return failures, caught
+
+
+def _save(log: RunLog, events: list[Event]) -> list[BaseException]:
+    """Write what is not on disk yet; return what went wrong."""
     try:
-        log.flush(supervisor.events)
-        log.save(description.document)
+        log.flush(events)
+        log.save()
     except WildRobotError as error:
-        failures.append(error)
-    if failures:
-        raise failures[0]
-    return Outcome(folder, supervisor.trip, caught[0] if caught else None)
+        return [error]
+    return []
 
 
 def _end(loop: Loop, thread: threading.Thread, patience: float, error: BaseException) -> None:
@@ -147,37 +164,3 @@ def _end(loop: Loop, thread: threading.Thread, patience: float, error: BaseExcep
     if thread.is_alive():
         loop.emergency("the loop does not follow")
         thread.join(PATIENCE)
-
-
-@contextmanager
-def _signals(loop: Loop) -> Iterator[list[int]]:
-    """First Ctrl-C, SIGTERM or SIGHUP: soft stop; a second one, or SIGQUIT: emergency stop."""
-    caught: list[int] = []
-
-    def handle(number: int, _: FrameType | None) -> None:
-        loop.quit()
-        if caught or number == signal.SIGQUIT:
-            loop.emergency(signal.Signals(number).name)
-        else:
-            loop.stop("hand", signal.Signals(number).name)
-        caught.append(number)
-
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-    before = {number: signal.signal(number, handle) for number in numbers}
-    try:
-        yield caught
-    finally:
-        for number, old in before.items():
-            signal.signal(number, old)
-
-
-def _status(log: RunLog) -> str:
-    """One line on where the robot stands."""
-    if log.last is None:
-        return "waiting for the robot"
-    now, lateness, duration, _, order = log.last
-    forward, left, turn = order.command
-    return (
-        f"{now:6.1f} s  {order.mode:<8}  command {forward:+.2f} {left:+.2f} m/s {turn:+.2f} rad/s  "
-        f"step {1000 * duration:4.1f} ms  late {1000 * lateness:4.1f} ms"
-    )

@@ -8,20 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime import packets
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Facts
-from wildrobot_cli.runtime.packets import (
-    BYE,
-    FACTS,
-    HELLO,
-    LARGEST,
-    SENSORS,
-    STOP,
-    TARGETS,
-    pack,
-    read_sensors,
-    unpack,
-)
 
 ROBOT, RUNTIME = "robot.sock", "runtime.sock"
 """Names of the two sockets in their folder, which only the owner may enter."""
@@ -54,26 +43,26 @@ class SocketRobot:
         newest, deadline = None, time.monotonic() + timeout
         while True:
             wait = 0.0 if newest else max(0.0, deadline - time.monotonic())
-            body = self._receive(SENSORS, wait)
+            body = self._receive(packets.SENSORS, wait)
             if body is None:
                 return newest
-            sensors = read_sensors(body, len(self._facts.joints))
+            sensors = packets.read_sensors(body, len(self._facts.joints))
             if sensors is not None and sensors.tick > self._tick:
                 newest, self._tick = sensors, sensors.tick
 
     def write(self, targets: np.ndarray) -> None:
         """Send joint targets. Shape (n,) [rad]."""
-        self._send(pack(TARGETS, targets.astype("<f4").tobytes()))
+        self._send(packets.pack(packets.TARGETS, targets.astype("<f4").tobytes()))
 
     def stop(self) -> None:
         """Take the torque off all servos."""
         for _ in range(REPEATS):
-            self._send(pack(STOP))
+            self._send(packets.pack(packets.STOP))
 
     def close(self) -> None:
         """Take the torque off, and send the robot away."""
         self.stop()
-        self._send(pack(BYE))
+        self._send(packets.pack(packets.BYE))
         self._socket.close()
 
     def _send(self, datagram: bytes) -> None:
@@ -88,7 +77,7 @@ class SocketRobot:
         while True:
             self._socket.settimeout(max(0.0, deadline - time.monotonic()))
             try:
-                message = unpack(self._socket.recv(LARGEST))
+                message = packets.unpack(self._socket.recv(packets.LARGEST))
             except OSError:
                 return None
             if message is not None and message[0] == kind:
@@ -96,8 +85,8 @@ class SocketRobot:
 
     def _meet(self, deadline: float) -> Facts:
         while time.monotonic() < deadline:
-            self._send(pack(HELLO))
-            body = self._receive(FACTS, 0.1)
+            self._send(packets.pack(packets.HELLO))
+            body = self._receive(packets.FACTS, 0.1)
             if body is not None:
                 facts = json.loads(body)
                 lower, upper = np.array(facts["lower"]), np.array(facts["upper"])

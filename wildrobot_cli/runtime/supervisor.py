@@ -9,6 +9,7 @@ import numpy as np
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.limits import CommandGate, TargetLimits
+from wildrobot_cli.runtime.plausibility import Plausibility
 from wildrobot_cli.runtime.watchdogs import Trip, Watchdogs
 
 Policy = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
@@ -58,7 +59,7 @@ class Supervisor:
     def __init__(self, description: Description, policy: Policy) -> None:
         """Begin by leading the robot home."""
         self._description, self._policy = description, policy
-        self._watchdogs = Watchdogs(description)
+        self._watchdogs, self._plausible = Watchdogs(description), Plausibility(description)
         self.events: list[Event] = []
         """Everything that happened, in order."""
         self.trip: Trip | None = None
@@ -75,6 +76,7 @@ class Supervisor:
         self._seen: Sensors | None = None
         self._before: Sensors | None = None
         self._last: np.ndarray | None = None
+        self._noted: set[str] = set()
 
     def step(
         self, sensors: Sensors | None, asked: np.ndarray, now: float, lateness: float
@@ -87,11 +89,12 @@ class Supervisor:
             now: time since the start of the loop [s].
             lateness: of this control step [s].
         """
+        implausible = None if sensors is None else self._plausible(sensors, self._seen)
         if self.mode in (Mode.STARTING, Mode.WALKING):
-            trip = self._watchdogs.check(sensors, self._last, lateness)
+            trip = self._watchdogs.check(sensors, implausible, self._last, lateness)
             if trip:
                 self.stop(trip, now)
-        if sensors is not None and self._good(sensors):
+        if sensors is not None and implausible is None:
             self._before, self._seen = self._seen, sensors
         command, action, targets = np.zeros(3), None, None
         if self.mode is Mode.WALKING:
@@ -102,7 +105,7 @@ class Supervisor:
         if self.mode is Mode.STOPPING:
             targets, action = self._damp(now), None
         if targets is not None and self._seen is not None:
-            targets = self._limits(targets, self._last, self._seen.encoders)
+            targets = self._hold(targets, self._seen.encoders, now)
         self._last = targets
         return Order(targets, action, command, self.mode)
 
@@ -138,7 +141,9 @@ class Supervisor:
         if share == 1.0:
             self.mode = Mode.WALKING
             self._estimator.start(self._seen)
-            self.events.append(Event(now, "walking", "in the home pose"))
+            forward, left, turn = self._gate.now
+            first = f"{forward:+.2f} {left:+.2f} m/s {turn:+.2f} rad/s"
+            self.events.append(Event(now, "walking", f"in the home pose, first at {first}"))
         home = self._description.joints.home_target.astype(np.float32)
         return self._start + np.float32(share * share * (3 - 2 * share)) * (home - self._start)
 
@@ -175,9 +180,24 @@ class Supervisor:
         return moved / (periods * self._description.control_period)
 
     def _command(self, asked: np.ndarray, now: float) -> np.ndarray:
-        if not np.isfinite(asked).all():
-            self.events.append(Event(now, "command", "not a number; the last one stays"))
+        for detail in self._gate.refuses(asked):
+            self._note(now, "command", detail)
         return self._gate(asked)
 
-    def _good(self, sensors: Sensors) -> bool:
-        return all(np.isfinite(value).all() for value in sensors[:3])
+    def _hold(self, wanted: np.ndarray, encoders: np.ndarray, now: float) -> np.ndarray:
+        """Hold targets within their limits, and say of each joint and limit when it was first.
+
+        To brake a joint, a soft stop asks for all that the limits give: that is nothing to say.
+        """
+        targets = self._limits(wanted, self._last, encoders)
+        if self.mode is not Mode.STOPPING and (targets != wanted).any():
+            for joint, limit in self._limits.held(wanted, self._last, encoders):
+                name = self._description.joints.names[joint]
+                self._note(now, "clamp", f"a target of joint '{name}' is held within its {limit}")
+        return targets
+
+    def _note(self, now: float, cause: str, detail: str) -> None:
+        """Log something that goes on, once."""
+        if detail not in self._noted:
+            self._noted.add(detail)
+            self.events.append(Event(now, cause, detail))

@@ -9,9 +9,6 @@ from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.rotations import up_vector
 
-NORM = 0.1
-"""How far the length of a unit quaternion may be off."""
-
 
 class Trip(NamedTuple):
     """Why the robot was stopped."""
@@ -38,12 +35,17 @@ class Watchdogs:
         self._loaded = np.zeros(len(self._joints.names), int)
 
     def check(
-        self, sensors: Sensors | None, last_targets: np.ndarray | None, lateness: float
+        self,
+        sensors: Sensors | None,
+        implausible: Trip | None,
+        last_targets: np.ndarray | None,
+        lateness: float,
     ) -> Trip | None:
         """Return why to stop, if there is a reason.
 
         Args:
             sensors: of this control step; None when none came.
+            implausible: what is wrong with them; see `runtime.plausibility`.
             last_targets: what the servos follow; None where they follow nothing. Shape (n,) [rad].
             lateness: of this control step [s].
         """
@@ -55,10 +57,9 @@ class Watchdogs:
                 return Trip("missing", f"no sensor reading for {self._missed} control periods")
             return None
         self._missed = 0
-        return next(self._barks(sensors, last_targets), None)
+        return implausible or next(self._barks(sensors, last_targets), None)
 
     def _barks(self, sensors: Sensors, last_targets: np.ndarray | None) -> Iterator[Trip]:
-        yield from self._implausible(sensors)
         yield from self._silent(sensors)
         yield from self._stale(sensors)
         yield from self._frozen(sensors)
@@ -67,16 +68,6 @@ class Watchdogs:
             yield Trip("tilt", f"the robot leans by {np.degrees(lean):.0f} degrees")
         if last_targets is not None:
             yield from self._overloaded(last_targets, sensors.encoders)
-
-    def _implausible(self, sensors: Sensors) -> Iterator[Trip]:
-        for name in ("gyro", "orientation", "encoders"):
-            value = getattr(sensors, name)
-            if not np.isfinite(value).all():
-                places = np.flatnonzero(~np.isfinite(value)).tolist()
-                yield Trip("sensor", f"{name} is not a number, at {places}")
-        length = float(np.linalg.norm(sensors.orientation))
-        if abs(length - 1.0) > NORM:
-            yield Trip("sensor", f"orientation has the length {length:.3g}, not 1")
 
     def _stale(self, sensors: Sensors) -> Iterator[Trip]:
         ages = sensors.tick - sensors.read_at

@@ -38,7 +38,8 @@ class Runtime:
 
         Args:
             trace: one rollout's rows; see `export.traces`. Shapes (T, ...).
-            forced: whether each control step starts from the trace's own state.
+            forced: whether each control step starts from the trace's own state and is taken under
+                its own targets, so that no step inherits a difference from the one before.
         """
         robot, estimator = self.robot, Estimator(self.description)
         limits = TargetLimits(self.description)
@@ -55,10 +56,9 @@ class Runtime:
             targets, action = self.policy(observation)
             last = limits(targets, last, sensors.encoders)
             estimator.acted(action)
-            robot.step(last)
-            seen.append(
-                {"observation": observation, "action": action, "encoders": sensors.encoders}
-            )
+            robot.step(trace["targets"][k] if forced else last)
+            row = {"observation": observation, "action": action, "targets": last}
+            seen.append({**row, "encoders": sensors.encoders})
             states.append(robot.readout())
         return _columns(seen) | _columns(states)
 

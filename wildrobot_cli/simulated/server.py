@@ -16,20 +16,8 @@ import numpy as np
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.config.loader import load
+from wildrobot_cli.runtime import packets
 from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.packets import (
-    BYE,
-    FACTS,
-    HELLO,
-    LARGEST,
-    SENSORS,
-    STOP,
-    TARGETS,
-    pack,
-    read_targets,
-    sensors_body,
-    unpack,
-)
 from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.socket_robot import ROBOT
 from wildrobot_cli.simulated.robot import SimulatedRobot
@@ -100,25 +88,25 @@ class Server:
                 return
             self._socket.settimeout(wait)
             try:
-                datagram, sender = self._socket.recvfrom(LARGEST)
+                datagram, sender = self._socket.recvfrom(packets.LARGEST)
             except TimeoutError:
                 return
-            message = unpack(datagram)
+            message = packets.unpack(datagram)
             if message is not None:
                 self._hear(*message, sender)
 
     def _hear(self, kind: bytes, body: bytes, sender: str) -> None:
-        if kind == HELLO:
+        if kind == packets.HELLO:
             self._client = sender
-            self._send(FACTS, json.dumps(self._facts()).encode())
-        elif kind == BYE:
+            self._send(packets.FACTS, json.dumps(self._facts()).encode())
+        elif kind == packets.BYE:
             self._done = True
         elif self._rng.random() >= self._faults.drop:
             due = time.monotonic() + self._faults.latency
-            targets = read_targets(body, len(self._robot.robot.joint_names))
-            if kind == STOP:
+            targets = packets.read_targets(body, len(self._robot.robot.joint_names))
+            if kind == packets.STOP:
                 self._arrived.append((due, None))
-            elif kind == TARGETS and targets is not None:
+            elif kind == packets.TARGETS and targets is not None:
                 self._arrived.append((due, targets))
 
     def _simulate(self, tick: float) -> None:
@@ -138,13 +126,13 @@ class Server:
         turned = _turned(sensors.orientation, self._rng.normal(0.0, self._faults.tilt_noise, 3))
         noisy: Sensors = sensors._replace(gyro=gyro, orientation=turned)
         if self._rng.random() >= self._faults.drop:
-            self._send(SENSORS, sensors_body(noisy))
+            self._send(packets.SENSORS, packets.sensors_body(noisy))
 
     def _send(self, kind: bytes, body: bytes) -> None:
         if self._client is None:
             return
         try:
-            self._socket.sendto(pack(kind, body), socket.MSG_DONTWAIT, self._client)
+            self._socket.sendto(packets.pack(kind, body), socket.MSG_DONTWAIT, self._client)
         except OSError:
             return  # the client is slow or gone; a bus does not wait either
 

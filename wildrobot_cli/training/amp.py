@@ -6,6 +6,7 @@ the discriminator as it was before this iteration changed it.
 """
 
 from functools import partial
+from math import pi
 from typing import Any, NamedTuple
 
 import jax
@@ -17,21 +18,24 @@ from brax.training.acme import running_statistics, specs
 from flax import struct
 
 from wildrobot_cli.config.learning import AmpConfig, DiscriminatorConfig
-from wildrobot_cli.env.reference import FEATURES, MOVING
+from wildrobot_cli.env.reference import FEATURES, MOVING, PHASE, SPEED, Windows
+from wildrobot_cli.training.histograms import Bins, shares
 
 Metrics = dict[str, jax.Array]
 
-EXTRA_FIELDS = (FEATURES, MOVING)
+EXTRA_FIELDS = (FEATURES, MOVING, SPEED, PHASE)
 """What an unroll must bring from the environment's info."""
+SPREADS = {SPEED: Bins(0.0, 0.6, 12), PHASE: Bins(0.0, 2 * pi, 12)}
+"""What is logged as histograms: how fast and where in their cycle both sides are [m/s, rad]."""
+BINS = {f"amp/{name}_{side}": b for name, b in SPREADS.items() for side in ("fresh", "reference")}
+"""The histograms among the metrics, by their names."""
 
 
 class Demonstrations(NamedTuple):
     """Windows of reference motion."""
 
-    features: np.ndarray
-    """Shape (S, d)."""
-    probability: np.ndarray
-    """How often each is drawn. Shape (S,)."""
+    windows: Windows
+    """Those that are learned from."""
     held_out: np.ndarray
     """Windows that training never sees. Shape (R, d)."""
     names: tuple[str, ...]
@@ -63,8 +67,13 @@ class Amp:
         """Prepare to compare with demonstrations."""
         self._config = config
         self._shape = shape
-        self._demo = jnp.asarray(demonstrations.features, jnp.float32)
-        self._cumulative = jnp.asarray(np.cumsum(demonstrations.probability), jnp.float32)
+        windows = demonstrations.windows
+        self._demo = jnp.asarray(windows.features, jnp.float32)
+        self._cumulative = jnp.asarray(np.cumsum(windows.probability), jnp.float32)
+        self._spread = {
+            name: shares(jnp.asarray(values), SPREADS[name], jnp.asarray(windows.probability))
+            for name, values in ((SPEED, windows.speed), (PHASE, windows.phase))
+        }
         self._held_out = jnp.asarray(demonstrations.held_out, jnp.float32)
         self._names = demonstrations.names
         self._network = networks.MLP(layer_sizes=(*shape.hidden, 1), activation=jax.nn.relu)
@@ -102,13 +111,17 @@ class Amp:
         self, state: AmpState, data: types.Transition, key: jax.Array
     ) -> tuple[AmpState, Metrics]:
         """Learn to tell reference from policy, on equal parts of reference, fresh and replayed."""
-        fresh = data.extras["state_extras"][FEATURES]
-        fresh = fresh.reshape(-1, fresh.shape[-1])
+        extras = data.extras["state_extras"]
+        fresh = extras[FEATURES].reshape(-1, extras[FEATURES].shape[-1])
         key_store, key_learn = jax.random.split(key)
         state = self._stored(state, fresh, key_store)
         keys = jax.random.split(key_learn, self._shape.updates)
         state, metrics = jax.lax.scan(partial(self._step, fresh=fresh), state, keys)
-        return state, jax.tree.map(jnp.mean, metrics) | self._diagnose(state, fresh, key_learn)
+        metrics = jax.tree.map(jnp.mean, metrics) | self._diagnose(state, fresh, key_learn)
+        for name, bins in SPREADS.items():
+            metrics[f"amp/{name}_fresh"] = shares(extras[name], bins)
+            metrics[f"amp/{name}_reference"] = self._spread[name]
+        return state, metrics
 
     def _stored(self, state: AmpState, fresh: jax.Array, key: jax.Array) -> AmpState:
         """Put some of the fresh windows into the replay, over the oldest."""

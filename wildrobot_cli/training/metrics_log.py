@@ -11,10 +11,13 @@ import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.training.histograms import Histogram
 from wildrobot_cli.training.run_folder import RunFolder, write_atomically
 from wildrobot_cli.training.wandb_log import WandbLog
 
@@ -43,14 +46,19 @@ class MetricsLog:
             raise EnvironmentUnavailable(f"{self._path}: cannot write: {error.strerror}") from error
         self._wandb = WandbLog(run, lines) if wandb else None
 
-    def write(self, env_steps: int, metrics: Mapping[str, float]) -> None:
+    def write(
+        self,
+        env_steps: int,
+        metrics: Mapping[str, float],
+        spreads: Mapping[str, Histogram] = MappingProxyType({}),
+    ) -> None:
         """Log metrics at a number of control steps; what is not finite is written as null.
 
         Raises:
             EnvironmentUnavailable: the disk refuses, or the run folder is gone.
         """
         clean = {k: v if math.isfinite(v) else None for k, v in metrics.items()}
-        line = {"env_steps": env_steps, "time": round(time.time(), 3), **clean}
+        line = {"env_steps": env_steps, "time": round(time.time(), 3), **clean, **spreads}
         try:
             if not os.fstat(self._file.fileno()).st_nlink:
                 raise FileNotFoundError(0, "it was deleted")
@@ -93,10 +101,15 @@ class _Board:
 
     def write(self, line: Line) -> None:
         from tensorboardX.proto.event_pb2 import Event
-        from tensorboardX.proto.summary_pb2 import Summary
+        from tensorboardX.proto.summary_pb2 import HistogramProto, Summary
 
-        scalars = [Summary.Value(tag=k, simple_value=v) for k, v in _scalars(line).items()]
-        event = Event(step=line["env_steps"], summary=Summary(value=scalars))
+        values = [
+            Summary.Value(tag=name, histo=HistogramProto(**_as_board_wants(value)))
+            if isinstance(value, dict)
+            else Summary.Value(tag=name, simple_value=value)
+            for name, value in _values(line).items()
+        ]
+        event = Event(step=line["env_steps"], summary=Summary(value=values))
         event.wall_time = line["time"]
         self._writer.write_event(event)
         self._writer.flush()
@@ -105,7 +118,22 @@ class _Board:
         self._writer.close()
 
 
-def _scalars(line: Line) -> dict[str, float]:
+def _as_board_wants(spread: Histogram) -> dict[str, Any]:
+    """Return a histogram as TensorBoard keeps it: upper edges, and moments of the bins' middles."""
+    edges = np.linspace(spread["low"], spread["high"], len(spread["shares"]) + 1)
+    middle, share = (edges[1:] + edges[:-1]) / 2, np.asarray(spread["shares"])
+    return {
+        "min": spread["low"],
+        "max": spread["high"],
+        "num": 1.0,
+        "sum": float(middle @ share),
+        "sum_squares": float(middle**2 @ share),
+        "bucket_limit": edges[1:].tolist(),
+        "bucket": share.tolist(),
+    }
+
+
+def _values(line: Line) -> dict[str, float | Histogram]:
     """Return the metrics of a line that have a value."""
     return {k: v for k, v in line.items() if k not in ("env_steps", "time") and v is not None}
 

@@ -16,8 +16,9 @@ from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.imitation import ImitationEnv, training_env
 from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.training import checkpoints, devices
-from wildrobot_cli.training.amp import Amp, Demonstrations
+from wildrobot_cli.training.amp import BINS, Amp, Demonstrations
 from wildrobot_cli.training.faults import FlightRecorder
+from wildrobot_cli.training.histograms import on_host
 from wildrobot_cli.training.judge import Judge
 from wildrobot_cli.training.learner import Learner, TrainingState
 from wildrobot_cli.training.metrics_log import MetricsLog
@@ -143,7 +144,7 @@ class _Parts:
         episode_steps = round(config.ppo.episode_length / config.env.control_period)
         wrapped = wrap_for_training(env, episode_steps)
         placement = devices.Placement(config, env.backend, batch)
-        amp = _amp(config, env)
+        amp = make_amp(config, env)
         learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement, amp)
         scored = config.checkpoints.rollouts > 0
         stage = WildRobotEnv(config.env)
@@ -212,10 +213,11 @@ def _learn(
                 break
             begin = time.perf_counter()
             state, metrics, recording = iterate(state)
-            last = _carry_over(last, {k: float(v) for k, v in jax.device_get(metrics).items()})
+            now, spreads = on_host(metrics, BINS)
+            last = _carry_over(last, now)
             clock.tick(time.perf_counter() - begin)
             recorder.watch(clock.env_steps, recording, last)
-            log.write(clock.env_steps, {**last, "speed/env_steps_per_s": clock.speed})
+            log.write(clock.env_steps, {**last, "speed/env_steps_per_s": clock.speed}, spreads)
             if on_progress:
                 on_progress(schedule.progress(clock, last))
         saver.save(state, clock.iterations)
@@ -247,16 +249,16 @@ def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:
         )
 
 
-def _amp(config: Config, env: WildRobotEnv) -> Amp | None:
+def make_amp(config: Config, env: WildRobotEnv) -> Amp | None:
     """The discriminator, where the configuration asks for one."""
     if config.amp is None:
         return None
     assert isinstance(env, ImitationEnv)
     shape = config.amp.mujoco if env.backend == "mujoco" else config.amp.mjx
-    features, probability = env.reference.demonstrations()
-    held_out, _ = env.reference.demonstrations(held_out=True)
-    names = env.reference.style.names
-    return Amp(config.amp, shape, Demonstrations(features, probability, held_out, names))
+    reference = env.reference
+    held_out = reference.demonstrations(held_out=True).features
+    shown = Demonstrations(reference.demonstrations(), held_out, reference.style.names)
+    return Amp(config.amp, shape, shown)
 
 
 def _learned(state: TrainingState) -> tuple[Any, ...]:

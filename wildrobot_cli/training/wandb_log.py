@@ -6,6 +6,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.training.run_folder import RunFolder, write_atomically
 
@@ -75,7 +77,14 @@ class WandbLog:
         if line["env_steps"] > self._sent:
             self._sent = line["env_steps"]
             values = {k: v for k, v in line.items() if k != "env_steps" and v is not None}
-            self._run.log(values, step=self._sent)
+            self._run.log({k: self._plotted(v) for k, v in values.items()}, step=self._sent)
+
+    def _plotted(self, value: Any) -> Any:
+        """A value as W&B draws it."""
+        if not isinstance(value, dict):
+            return value
+        edges = np.linspace(value["low"], value["high"], len(value["shares"]) + 1)
+        return require_wandb().Histogram(np_histogram=(value["shares"], edges.tolist()))
 
     def close(self) -> None:
         """Wait until all is sent."""

@@ -1,0 +1,80 @@
+"""Commands grow when they are followed well, and only then."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from brax.envs.base import State
+
+from wildrobot_cli.config.disturbances import CurriculumConfig
+from wildrobot_cli.env.curriculum import CurriculumWrapper, curriculum_metrics
+
+NUM, DT = 4, 0.02
+CONFIG = CurriculumConfig(start=0.2, widening=0.3, velocity_error=0.1, falls=0.5, window=0.1)
+WINDOW = 5
+"""Control steps in it."""
+
+
+class Episodes(NamedTuple):
+    command_share: jax.Array
+
+    def replace(self, **fields):
+        return self._replace(**fields)
+
+
+class Followers:
+    """Robots that follow commands as well, and fall as often, as the action says."""
+
+    unwrapped = None
+
+    def reset(self, rng):
+        zeros = jnp.zeros(NUM)
+        metrics = {"velocity_error": zeros, "fall": zeros}
+        return State(Episodes(zeros + 1.0), zeros, zeros, zeros, metrics, {})
+
+    def step(self, state, action):
+        error, fall = action
+        metrics = {"velocity_error": jnp.full(NUM, error), "fall": jnp.asarray(fall)}
+        return state.replace(metrics=metrics)
+
+
+@jax.jit
+def follow(error, fall):
+    """The states after each of some control steps of following so well."""
+    wrapper = CurriculumWrapper(Followers(), CONFIG, DT)
+
+    def step(state, _):
+        return (after := wrapper.step(state, (error, fall))), after
+
+    return jax.lax.scan(step, wrapper.reset(None), None, length=4 * WINDOW)[1]
+
+
+def shares(error, fall=(0.0,) * NUM):
+    """Share of the ranges that the episodes were told in each control step."""
+    states = follow(error, jnp.asarray(fall, float))
+    told = np.asarray(states.pipeline_state.command_share)
+    assert (told == told[:, :1]).all(), "all robots alike"
+    return told[:, 0]
+
+
+def test_good_following_widens_the_commands_up_to_the_whole_ranges():
+    expected = np.repeat([0.2, 0.5, 0.8, 1.0], WINDOW)
+    np.testing.assert_allclose(shares(0.05), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("error", "fall"),
+    [(0.11, (0, 0, 0, 0)), (0.05, (1, 0, 0, 0))],
+    ids=["far from the command", "falling"],
+)
+def test_bad_following_does_not(error, fall):
+    np.testing.assert_allclose(shares(error, fall), 0.2)
+
+
+def test_share_is_logged():
+    states = follow(0.05, jnp.zeros(NUM))
+    logged = curriculum_metrics(states)["curriculum/share"]
+    np.testing.assert_allclose(logged[WINDOW - 1 :: WINDOW], [0.5, 0.8, 1.0, 1.0], atol=1e-6)
+    assert curriculum_metrics(Followers().reset(None)) == {}

@@ -1,0 +1,176 @@
+"""A bundle that was made to do harm is one message, never a traceback."""
+
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.runtime.bundle import checksums, open_bundle
+from wildrobot_cli.runtime.golden import read_golden
+from wildrobot_cli.simulated.configuration import simulation_config
+
+
+@pytest.fixture
+def folder(bundle_folder, tmp_path):
+    """A copy of the tiny bundle, free to damage."""
+    return shutil.copytree(bundle_folder, tmp_path / "walker")
+
+
+def forge(folder, name, content) -> None:
+    """Write a file, or remove it, and make the checksums fit again."""
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "SHA256SUMS"}
+    (folder / "SHA256SUMS").write_text(checksums(files))
+
+
+def refused(act, *arguments) -> str:
+    with pytest.raises(ConfigError) as caught:
+        act(*arguments)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[" * 100_000 + b"]" * 100_000, "policy.json: not JSON"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "policy.json: schema_version: missing"),
+        (b"\xff\xfe", "policy.json: not JSON"),
+        (b"", "policy.json: not JSON"),
+        (b"[]", "expected a mapping"),
+        (b"9" * 5000, "policy.json: not JSON"),
+        (b'{"schema_version": ' + b"9" * 400 + b"}", "schema_version: expected a whole number"),
+    ],
+)
+def test_json_that_is_huge_deep_or_none(folder, content, message):
+    forge(folder, "policy.json", content)
+    assert message in refused(open_bundle, folder)
+
+
+@pytest.mark.parametrize("change", ["kp", "joints", "training", "observation"])
+def test_json_whose_parts_are_of_another_kind(folder, change):
+    for wrong in (10**400, [], {}, "x", None, [[]], {"names": 3}):
+        document = json.loads((folder / "policy.json").read_text())
+        document["joints" if change == "kp" else change] = (
+            document["joints"] | {"kp": [wrong] * 11} if change == "kp" else wrong
+        )
+        forge(folder, "policy.json", json.dumps(document).encode())
+        assert f"policy.json: {'joints' if change == 'kp' else change}" in refused(
+            open_bundle, folder
+        )
+
+
+def test_a_subfolder_and_what_is_no_file_do_not_belong_to_it(folder):
+    (folder / "robot-logs").mkdir()
+    assert "robot-logs does not belong to it" in refused(open_bundle, folder)
+
+
+def test_a_folder_without_end(folder):
+    with (folder / "policy.onnx").open("ab") as file:
+        file.truncate(65 * 2**20)
+    assert "holds more than" in refused(open_bundle, folder)
+
+
+def test_a_simulated_robot_without_its_configuration(folder):
+    forge(folder, "config.yaml", None)
+    assert "config.yaml: missing" in refused(simulation_config, open_bundle(folder))
+
+
+@pytest.mark.parametrize("text", ["", "3", "[]", "seed: 1", "env: 3", "env: {robot: 3}", "a: b: c"])
+def test_a_simulated_robot_with_another_configuration(folder, text):
+    forge(folder, "config.yaml", text.encode())
+    assert "config.yaml" in refused(simulation_config, open_bundle(folder))
+
+
+# --- golden.npz
+
+
+def npz(**arrays) -> bytes:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
+
+
+def damaged(data: bytes, place: float) -> bytes:
+    at = int(place * len(data))
+    return data[:at] + bytes(64) + data[at + 64 :]
+
+
+GOLDEN = {
+    "empty": lambda data, trace: b"",
+    "rubbish": lambda data, trace: b"rubbish",
+    "cut": lambda data, trace: data[: len(data) // 2],
+    **{f"spoilt at {p}": lambda data, trace, p=p: damaged(data, p) for p in (0.1, 0.3, 0.5)},
+    "a row is missing": lambda data, trace: npz(**{k: v for k, v in trace.items() if k != "phase"}),
+    "no steps": lambda data, trace: npz(**{k: v[:0] for k, v in trace.items()}),
+    "fewer steps": lambda data, trace: npz(**trace | {"action": trace["action"][1:]}),
+    "fewer joints": lambda data, trace: npz(**trace | {"encoders": trace["encoders"][:, 1:]}),
+    "scalars": lambda data, trace: npz(**dict.fromkeys(trace, np.float32(1))),
+    "texts": lambda data, trace: npz(**trace | {"gyro": trace["gyro"].astype("U9")}),
+    "whole numbers": lambda data, trace: npz(**trace | {"gyro": trace["gyro"].astype(int)}),
+    "objects": lambda data, trace: npz(**trace | {"gyro": np.array([None, 1])}),
+}
+
+
+@pytest.mark.parametrize("kind", GOLDEN)
+def test_a_trace_that_is_damaged_or_none(folder, kind):
+    data = (folder / "golden.npz").read_bytes()
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        trace = dict(file)
+    forge(folder, "golden.npz", GOLDEN[kind](data, trace))
+    assert f"{folder}: golden.npz" in refused(read_golden, open_bundle(folder))
+
+
+def test_a_trace_that_unpacks_without_end(folder):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("gyro.npy", bytes(65 * 2**20))
+    forge(folder, "golden.npz", buffer.getvalue())
+    assert "golden.npz unpacks to more than" in refused(read_golden, open_bundle(folder))
+
+
+# --- zip
+
+
+def rezip(folder, place, **options):
+    with zipfile.ZipFile(place, "w", **options) as archive:
+        for path in folder.iterdir():
+            archive.write(path, f"walker/{path.name}")
+    return place
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.6, 0.98])
+def test_a_zip_that_is_spoilt(folder, tmp_path, share):
+    place = rezip(folder, tmp_path / "b.zip", compression=zipfile.ZIP_DEFLATED)
+    place.write_bytes(damaged(place.read_bytes(), share))
+    assert str(place) in refused(open_bundle, place)
+
+
+def test_a_zip_packed_in_another_way(folder, tmp_path):
+    place = rezip(folder, tmp_path / "b.zip", compression=zipfile.ZIP_LZMA)
+    assert "packed in a way that bundles are not" in refused(open_bundle, place)
+
+
+def test_a_zip_with_a_subfolder(folder, tmp_path):
+    place = rezip(folder, tmp_path / "b.zip")
+    with zipfile.ZipFile(place, "a") as archive:
+        archive.mkdir("walker/logs")
+    assert "walker/logs/: leads outside the bundle's folder" in refused(open_bundle, place)
+
+
+# --- what was meant
+
+
+def test_a_run_is_told_from_its_bundle(folder, tmp_path):
+    run = tmp_path / "run"
+    (run / "checkpoints").mkdir(parents=True)
+    assert refused(open_bundle, run) == (
+        f"{run}: not a bundle but a run; write its bundle with: wildrobot export {run}"
+    )
+    shutil.copytree(folder, run / "bundle")
+    assert refused(open_bundle, run) == f"{run}: not a bundle; did you mean '{run / 'bundle'}'?"

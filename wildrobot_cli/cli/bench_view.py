@@ -1,0 +1,103 @@
+"""What `wildrobot bench` shows: progress, speeds with bars, ratios, where the time goes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.text import Text
+
+from wildrobot_cli.bench.comparison import Change
+from wildrobot_cli.bench.plotting import check_plot, plot_rows
+from wildrobot_cli.bench.result import BenchResult
+from wildrobot_cli.bench.rows import Row, name_of
+from wildrobot_cli.cli.console import check_json, console, duration, show_table, stages, write_json
+from wildrobot_cli.commands.bench import BenchRequest, bench
+
+BAR = 10
+"""Characters of the longest bar."""
+
+
+def run_benchmark(request: BenchRequest, json: Path | None, plot: Path | None) -> bool:
+    """Measure, print, write what was asked; return whether nothing became slower."""
+    check_json(json)
+    if plot is not None:
+        check_plot(plot)
+    with stages() as show:
+        result = bench(request, show)
+    _show(result)
+    write_json(json, result.to_json())
+    if plot is not None and result.rows:
+        plot_rows(plot, result.rows)
+        console.print(Text(f"plot in {plot}"))
+    return result.passed
+
+
+def _show(result: BenchResult) -> None:
+    device = result.device
+    versions = ", ".join(f"{name} {device['versions'][name]}" for name in ("jax", "mujoco"))
+    console.print(Text(f"{device['device']}, {device['cores']} cores, {versions}"))
+    for name, value in device.get("variables", {}).items():
+        console.print(Text(f"measured with {name}={value}"))
+    if result.rows:
+        _show_rows(result.rows)
+    if result.startup:
+        _show_startup(result)
+    found = {name: value for name, value in result.ratios.items() if value is not None}
+    if found:
+        rows = [(name.replace("_", " "), f"{value:.2f}") for name, value in found.items()]
+        show_table("ratios, within this run", ("", "times as fast"), rows)
+    _show_rest(result)
+
+
+def _show_rows(rows: Sequence[Row]) -> None:
+    fastest = max(row.median for row in rows)
+    cells = [
+        (
+            row.name,
+            str(row.num_envs),
+            f"{row.median:,.0f}",
+            f"{row.min / row.median - 1:+.0%} {row.max / row.median - 1:+.0%}",
+            "\u2588" * max(round(BAR * row.median / fastest), 1),
+            f"{row.peak_memory_mb:,.0f}",
+        )
+        for row in rows
+    ]
+    columns = ("", "envs", "steps/s", "turns", "", "MB")
+    show_table("control steps per second", columns, cells)
+
+
+def _show_startup(result: BenchResult) -> None:
+    phases = ("import", "build", "compile", "first_iteration", "total")
+    rows = [
+        (f"{start.cache} cache", *(f"{getattr(start, f'{phase}_s'):.1f}" for phase in phases))
+        for start in result.startup
+    ]
+    columns = ("", *(phase.replace("_", " ") for phase in phases))
+    show_table("start of a training [s]", columns, rows)
+
+
+def _show_rest(result: BenchResult) -> None:
+    if result.us_per_env_step is not None:
+        parts = [f"{name} {value:.1f}" for name, value in result.us_per_env_step.items()]
+        console.print(f"microseconds per control step of training: {', '.join(parts)}")
+    for name, kilobytes in result.memory_kb_per_env.items():
+        console.print(f"an environment more, {name}: {kilobytes:.1f} KB")
+    for impl, num_envs in result.largest.items():
+        console.print(f"largest batch that trained, MJX {impl}: {num_envs:,} environments")
+    if result.time_to_walk_s is not None:
+        steps = f"{result.train_steps:,} control steps"
+        console.print(f"training as configured, {steps}: {duration(result.time_to_walk_s)}")
+    for text in result.left_out:
+        console.print(Text(f"not measured: {text}", style="yellow"))
+    for change in result.changes:
+        _show_change(change)
+    if result.changes:
+        verdict = "[green]passed[/green]" if result.passed else "[red]FAILED[/red]"
+        console.print(f"{verdict}: nothing slower than before by more than the noise")
+
+
+def _show_change(change: Change) -> None:
+    what, engine, impl, num_envs = change.key
+    name = name_of(what, engine, impl)
+    unit = "in units of the reference model's physics" if change.by_yardstick else "as it is"
+    text = f"{name}, {num_envs}: {change.ratio:.2f} of before, noise {change.noise:.2f}, {unit}"
+    console.print(Text(text, style="red" if change.is_regression else ""))
