@@ -31,8 +31,8 @@ def joints(torque, speed):
     )
 
 
-def test_an_easy_walk_passes_every_gate_of_flat():
-    assert failed(joints((1.0, 1.0), (1.0, -1.0)), gates_of("flat")) == []
+def test_an_easy_walk_passes_every_gate_of_walk50():
+    assert failed(joints((1.0, 1.0), (1.0, -1.0)), gates_of("walk50")) == []
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_an_easy_walk_passes_every_gate_of_flat():
         ((3.9, 1.9), (2.0, 11.6), "power_w"),
     ],
 )
-def test_each_gate_of_flat_catches_the_servo_that_it_is_for(torque, speed, gate):
-    assert gate in failed(joints(torque, speed), gates_of("flat"))
+def test_each_gate_of_walk50_catches_the_servo_that_it_is_for(torque, speed, gate):
+    assert gate in failed(joints(torque, speed), gates_of("walk50"))
 
 
 def test_a_walk_of_49_9_m_fails_walk50_and_one_of_50_1_m_does_not():
