@@ -36,6 +36,21 @@ TINY_STYLE = ("amp.mujoco={hidden: [8], replay: 100, batch: 16, updates: 1}",)
 """What makes ppo_amp.yaml as tiny."""
 
 
+LONGEST_FIRST = ("cli/test_validate.py", "training", "physics", "runtime/test_planted", "bench")
+"""Where the files are that take minutes: begun last, one would keep one core busy alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take longest; workers get them one by one."""
+
+    def place(item: pytest.Item) -> int:
+        name = item.path.relative_to(ROOT / "tests").as_posix()
+        ranks = [rank for rank, start in enumerate(LONGEST_FIRST) if name.startswith(start)]
+        return ranks[0] if ranks else len(LONGEST_FIRST)
+
+    items.sort(key=place)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout's top folder."""

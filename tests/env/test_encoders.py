@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.env.encoders import draw_reads, read_half
-from wildrobot_cli.runtime.bus_robot import BusRobot, Wiring
+from wildrobot_cli.runtime.bus_robot import BusRobot
+from wildrobot_cli.runtime.calibration import Calibration
 from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.estimator import Estimator
 
@@ -78,9 +79,11 @@ def description(robot):
 
 def test_environment_knows_what_the_runtime_makes_of_a_bus(episode, description, monkeypatch):
     known, reads = episode
-    wiring = Wiring(np.arange(11), np.full(11, 500), np.ones(11, int))
+    joints, limits = description.joints, (description.joints.lower, description.joints.upper)
+    servos = (np.arange(11), np.full(11, 500), np.ones(11, int))
+    mounted = Calibration("wildrobot", joints.names, *servos, *limits)
     imu = SimpleNamespace(gyro=np.zeros(3), orientation=np.array([1.0, 0.0, 0.0, 0.0]))
-    robot = BusRobot(description, wiring, None, SimpleNamespace(read=lambda: imu), lambda: 0.0)
+    robot = BusRobot(mounted, DT, None, SimpleNamespace(read=lambda: imu), lambda: 0.0)
     angles = ANGLES[0]
     monkeypatch.setattr(robot, "_ask", lambda joint, deadline: angles[joint])
     # The bus reads until every joint is known, and on to the turn in which the episode begins.

@@ -90,7 +90,7 @@ def test_heights_of_a_context_are_above_the_ground_below(puppet, start):
     place = jnp.array([0.45, 0.02])
     seen = above(context._replace(height=0.6, foot_positions=feet), ground, place)
     rise = np.asarray(ground.gradient)
-    assert seen.height == pytest.approx(0.6 - place @ rise, abs=1e-6)
+    assert float(seen.height) == pytest.approx(0.6 - float(place @ rise), abs=1e-6)
     np.testing.assert_allclose(
         seen.foot_positions[:, 2], feet[:, 2] - feet[:, :2] @ rise, atol=1e-6
     )

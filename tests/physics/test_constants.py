@@ -1,5 +1,7 @@
 """The constants that follow from masses are those of `mj_setConst`."""
 
+import copy
+
 import jax
 import jax.numpy as jnp
 import mujoco
@@ -128,4 +130,14 @@ def test_single_precision_is_as_good_as_it_can_be(model, fields):
 
 
 def test_inputs_are_all_randomizable_fields_that_move_the_constants():
-    assert set(RANDOMIZABLE) & set(mujoco.MjModel._setconst_inputs) == INPUTS
+    """All but those of geoms: masses and inertias are given, not taken from their shapes."""
+    moving = set(RANDOMIZABLE) & set(mujoco.MjModel._setconst_inputs)
+    assert {name for name in moving if not name.startswith("geom_")} == INPUTS
+
+
+def test_where_a_geom_lies_moves_no_constant(model):
+    moved = copy.copy(model)
+    moved.geom_pos[:] += 0.1
+    mujoco.mj_setConst(moved, mujoco.MjData(moved))
+    for name in CONSTANTS:
+        np.testing.assert_array_equal(getattr(moved, name), getattr(model, name), name)

@@ -70,6 +70,7 @@ def records(path) -> Iterator[bytes]:
 
 def curves(run: RunFolder) -> list[tuple[int, dict]]:
     """Steps and values in the files that Weights & Biases uploads, in the order of writing."""
+    sys.modules["wandb"].teardown()  # waits until its own process has written everything
     from wandb.proto.wandb_internal_pb2 import Record
 
     rows = []
@@ -227,7 +228,6 @@ def test_histograms_reach_all_three_and_outlive_a_resume(run, tmp_path, offline)
     kept = spreads(copy)["amp/speed_fresh"]
     assert list(kept.bucket_limit) == pytest.approx([0.1, 0.2, 0.3])
     assert list(kept.bucket) == [0.25, 0.0, 0.75]
-    offline.teardown()  # waits until its own process has written everything
     assert [values["amp/speed_fresh/values"] for _, values in curves(copy)] == 2 * [
         [0.25, 0.0, 0.75]
     ]

@@ -1,6 +1,7 @@
 """The commands that measure: `validate`, `bench`, `eval` and `replay`."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -145,27 +146,17 @@ def evaluate(
     prepare_jax()
     from wildrobot_cli.runtime.log import is_log
 
+    pictures: dict[str, object] = {"--video": video, "--report": report}
     if is_log(run):
-        given: dict[str, object] = {
-            "--episodes": episodes,
-            "--checkpoint": checkpoint,
-            "--against": against,
-            "--sim-to-sim": sim_to_sim or None,
-            "--video": video,
-            "--report": report,
-        }
-        given |= {"--engine": engine, "--seed": seed, "--set": overrides or None}
-        refuse_with("a log", given, "what was measured then cannot be changed")
-        from wildrobot_cli.cli.eval_view import show_log
-
-        if not show_log(run, json):
-            raise typer.Exit(1)
+        given = {"--episodes": episodes, "--checkpoint": checkpoint, "--against": against}
+        given |= {"--sim-to-sim": sim_to_sim or None, "--engine": engine, "--seed": seed}
+        _show_log(run, given | {"--set": overrides or None} | pictures, json)
         return
     if sim_to_sim:
-        others = {"--against": against, "--engine": engine, "--video": video, "--report": report}
+        others = {"--against": against, "--engine": engine} | pictures
         refuse_with("--sim-to-sim", others, "it measures one run on both engines")
     if against is not None:
-        refuse_with("--against", {"--video": video, "--report": report}, "draw one run at a time")
+        refuse_with("--against", pictures, "draw one run at a time")
     no_rendering = None
     if video is not None:
         prepare_rendering()
@@ -192,6 +183,15 @@ def evaluate(
     )
     compares = sim_to_sim or against is not None
     if not (run_comparison(request) if compares else run_evaluation(request)):
+        raise typer.Exit(1)
+
+
+def _show_log(log: Path, given: Mapping[str, object], json: Path | None) -> None:
+    """Show what was measured on a robot, when nothing else was asked for."""
+    refuse_with("a log", given, "what was measured then cannot be changed")
+    from wildrobot_cli.cli.eval_view import show_log
+
+    if not show_log(log, json):
         raise typer.Exit(1)
 
 
