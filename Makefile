@@ -19,7 +19,7 @@ help:  ## list what can be made
 
 install: $(STAMP)  ## set up .venv with the locked packages
 
-demo: $(STAMP)  ## train and evaluate the default policy, with its report
+demo: $(STAMP)  ## train the default policy, and measure it
 	$(BIN)/wildrobot train --run demo-$$(date +%Y%m%d-%H%M%S)
 
 test: $(STAMP)  ## run the tests with the locked packages

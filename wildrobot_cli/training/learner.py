@@ -26,9 +26,9 @@ from wildrobot_cli.training import amp as amp_module
 from wildrobot_cli.training import devices
 from wildrobot_cli.training.amp import Amp, AmpState
 from wildrobot_cli.training.devices import Placement
+from wildrobot_cli.training.iteration_metrics import Metrics, health, rollout_metrics
 from wildrobot_cli.training.networks import make_networks
 
-Metrics = dict[str, jax.Array]
 _EXTRA_FIELDS = ("truncation", "steps", "flight")
 _AMP_KEY = 2**30
 """Folded into a key; small numbers are what `jax.random.split` folds in for PPO."""
@@ -187,8 +187,8 @@ class Learner:
         )
         flight = data.extras["state_extras"]["flight"]
         recording = Recording(flight, data.reward, data.discount == 0)
-        metrics |= _rollout_metrics(env_state, data)
-        metrics |= _health((params, amp and amp.params), normalizer)
+        metrics |= rollout_metrics(env_state, data)
+        metrics |= health((params, amp and amp.params), normalizer)
         metrics |= style_metrics | amp_metrics | curriculum_metrics(env_state)
         return _strongly_typed(after), metrics, recording
 
@@ -274,37 +274,3 @@ def _without_ballast(data: types.Transition) -> types.Transition:
 def _strongly_typed(tree: Any) -> Any:
     """Drop weak types: an input that differs in them from the last one compiles anew."""
     return jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), tree)
-
-
-def _rollout_metrics(env_state: State, data: types.Transition) -> Metrics:
-    """Means over the present episodes so far, for each control step; and how episodes end.
-
-    `episode/length` [control steps] is that of the episodes that ended, NaN when none did.
-    """
-    sums = env_state.info["episode_metrics"]
-    length = jnp.maximum(jnp.sum(sums["length"]), 1.0)
-    means = {
-        name: jnp.sum(total) / length
-        for name, total in sums.items()
-        if name not in ("length", "sum_reward")
-    }
-    ended = 1.0 - data.discount
-    truncated = data.extras["state_extras"]["truncation"]
-    return means | {
-        "episode/reward": jnp.mean(data.reward),
-        "episode/falls_per_step": jnp.mean(ended - truncated),
-        "physics/faults": jnp.sum(data.extras["state_extras"]["flight"].fault),
-        "episode/length": jnp.sum(ended * data.extras["state_extras"]["steps"]) / jnp.sum(ended),
-    }
-
-
-def _health(params: Any, normalizer: running_statistics.RunningStatisticsState) -> Metrics:
-    """Figures that are not finite when anything that a checkpoint would hold is not.
-
-    A gradient that is not finite makes Adam's moments and with them the parameters so.
-    """
-    leaves = jax.tree.leaves((normalizer.mean, normalizer.std))
-    return {
-        "loss/parameter_norm": optax.tree.norm(params),
-        "observation/largest": jnp.max(jnp.stack([jnp.max(jnp.abs(leaf)) for leaf in leaves])),
-    }
