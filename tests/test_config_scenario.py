@@ -28,9 +28,9 @@ def test_a_file_of_ones_own_builds_on_a_packaged_one(tmp_path):
 
 def test_a_gate_of_the_base_can_be_taken_away(tmp_path):
     file = tmp_path / "mine.yaml"
-    file.write_text("base: flat.yaml\ngates: {power_w: null}\n")
+    file.write_text("base: flat.yaml\ngates: {overspeed: null}\n")
     (mine,), (flat,) = load_scenarios((str(file),)), load_scenarios(("flat",))
-    assert set(flat.settings.gates) - set(mine.settings.gates) == {"power_w"}
+    assert set(flat.settings.gates) - set(mine.settings.gates) == {"overspeed"}
 
 
 def test_two_scenarios_of_one_name_are_refused(tmp_path):
