@@ -9,6 +9,7 @@ from wildrobot_cli.bench import breakdown, learning, raw
 from wildrobot_cli.bench.breakdown import Time, TimedEngine, shares
 from wildrobot_cli.bench.fleet import Subject, measure, starts
 from wildrobot_cli.bench.stopwatch import turns
+from wildrobot_cli.config.schema import Config
 
 
 @pytest.mark.parametrize("physics", [raw.own_physics, raw.reference_physics])
@@ -54,6 +55,15 @@ def test_brax_is_told_every_setting_of_the_learner(config):
     assert told["batch_size"] * told["num_minibatches"] == batch.num_envs
     assert told["episode_length"] == pytest.approx(ppo.episode_length / config.env.control_period)
     assert told["num_updates_per_batch"] == ppo.epochs
+
+
+def test_training_without_style_is_the_same_but_for_style():
+    styled = Config.from_file("ppo_amp.yaml")
+    plain = learning.without_style(styled)
+    assert (styled.amp is None, plain.amp) == (False, None)
+    assert plain.ppo == styled.ppo
+    assert plain.env.rewards == styled.env.rewards
+    Config.model_validate(plain.model_dump())
 
 
 def test_shares_are_what_each_program_adds():

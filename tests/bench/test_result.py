@@ -33,6 +33,7 @@ def test_promised_keys_are_there_and_are_json(row):
         "mujoco_over_mjx",
         "train_over_brax_ppo",
         "train_over_python_vector",
+        "train_over_without_style",
     }
     (only,) = found["rows"]
     assert set(only) >= ROW_KEYS

@@ -49,6 +49,12 @@ def ours(config: Config, stopwatch: Stopwatch) -> None:
         train(config, Path(runs), "bench", on_progress)
 
 
+def without_style(config: Config) -> Config:
+    """The same training without its discriminator, and without clips beside the environment."""
+    env = config.env.model_copy(update={"reference": None})
+    return config.model_copy(update={"amp": None, "env": env})
+
+
 def brax(config: Config, stopwatch: Stopwatch) -> None:
     """Train by unmodified `brax.training.agents.ppo.train.train`: same networks, same epochs.
 

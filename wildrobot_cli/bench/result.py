@@ -45,6 +45,7 @@ class BenchResult:
             "mujoco_over_mjx": self._ratio("physics", "physics", "mujoco", "mjx"),
             "train_over_brax_ppo": self._ratio("train", "brax_ppo"),
             "train_over_python_vector": self._ratio("train", "python_vector"),
+            "train_over_without_style": self._ratio("train", "train_without_style"),
         }
 
     @property

@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
-What = Literal["physics", "physics_reference", "env", "train", "brax_ppo", "python_vector"]
+What = Literal[
+    "physics",
+    "physics_reference",
+    "env",
+    "train",
+    "train_without_style",
+    "brax_ppo",
+    "python_vector",
+]
 """What can be stepped. `physics_reference` is the yardstick: the model in `benchmarks`."""
 
 NAMES: dict[str, str] = {
@@ -13,6 +21,7 @@ NAMES: dict[str, str] = {
     "physics_reference": "reference physics",
     "env": "environment",
     "train": "training",
+    "train_without_style": "training without style",
     "brax_ppo": "Brax ppo.train",
     "python_vector": "Python vector",
 }

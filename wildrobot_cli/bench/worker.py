@@ -82,6 +82,12 @@ def _train(config: Config, _num_envs: int, watch: Stopwatch) -> None:
     learning.ours(config, watch)
 
 
+def _train_without_style(config: Config, _num_envs: int, watch: Stopwatch) -> None:
+    from wildrobot_cli.bench import learning
+
+    learning.ours(learning.without_style(config), watch)
+
+
 def _brax(config: Config, _num_envs: int, watch: Stopwatch) -> None:
     from wildrobot_cli.bench import learning
 
@@ -105,6 +111,7 @@ IN_TURNS: dict[str, Callable[[Config, int, Stopwatch], None]] = {
     "physics_reference": _reference,
     "env": _env,
     "train": _train,
+    "train_without_style": _train_without_style,
     "brax_ppo": _brax,
 }
 """What steps robots until it is told to stop."""

@@ -147,7 +147,9 @@ def _rows(request: BenchRequest, config: Config, result: BenchResult) -> Iterato
         if "physics" not in request.wanted and result.yardstick == "physics":
             yield subject("physics")
         yield subject("train")
-        if config is request.configs[0]:
+        if config.amp:
+            yield subject("train_without_style")
+        elif config is request.configs[0]:
             yield from (subject(what) for what in _peers(config, result))
 
 
