@@ -1,4 +1,4 @@
-"""Commands grow when they are followed well, and only then."""
+"""Commands and disturbances grow when commands are followed well, and only then."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from brax.envs.base import State
 
+from wildrobot_cli import EnvConfig, WildRobotEnv
 from wildrobot_cli.config.disturbances import CurriculumConfig
 from wildrobot_cli.env.curriculum import CurriculumWrapper, curriculum_metrics
+from wildrobot_cli.env.wrappers import REFRESH_EVERY, wrap_for_training
 
 NUM, DT = 4, 0.02
 CONFIG = CurriculumConfig(start=0.2, widening=0.3, velocity_error=0.1, falls=0.5, window=0.1)
+KEYS = jax.random.split(jax.random.PRNGKey(0), NUM)
 WINDOW = 5
 """Control steps in it."""
 
@@ -24,10 +27,19 @@ class Episodes(NamedTuple):
         return self._replace(**fields)
 
 
+class Alone:
+    """One robot; it observes how much of everything it is to bear."""
+
+    def reset(self, rng, share):
+        return State(Episodes(jnp.ones(())), share, share, share, {}, {})
+
+
 class Followers:
     """Robots that follow commands as well, and fall as often, as the action says."""
 
-    unwrapped = None
+    @property
+    def unwrapped(self):
+        return Alone()
 
     def reset(self, rng):
         zeros = jnp.zeros(NUM)
@@ -48,7 +60,7 @@ def follow(error, fall):
     def step(state, _):
         return (after := wrapper.step(state, (error, fall))), after
 
-    return jax.lax.scan(step, wrapper.reset(None), None, length=4 * WINDOW)[1]
+    return jax.lax.scan(step, wrapper.reset(KEYS), None, length=4 * WINDOW)[1]
 
 
 def shares(error, fall=(0.0,) * NUM):
@@ -71,6 +83,31 @@ def test_good_following_widens_the_commands_up_to_the_whole_ranges():
 )
 def test_bad_following_does_not(error, fall):
     np.testing.assert_allclose(shares(error, fall), 0.2)
+
+
+def test_the_first_episodes_bear_the_least():
+    first = CurriculumWrapper(Followers(), CONFIG, DT).reset(KEYS)
+    np.testing.assert_allclose(first.obs, CONFIG.start)
+
+
+def test_episodes_drawn_later_bear_what_the_robots_have_come_to():
+    """The bank of the real environment, at the widest: new starts are as without a curriculum."""
+    told = "{start: 0.0, widening: 1.0, velocity_error: 9.0, falls: 99.0, window: 0.02}"
+    pushes = "{force: [10, 10], duration: 0.1, interval: [0.1, 0.1]}"
+    overrides = ("env.engine=mujoco", f"env.curriculum={told}", f"env.pushes={pushes}")
+    wrapped = wrap_for_training(WildRobotEnv(EnvConfig.from_file("ppo.yaml", overrides)), 50)
+    state, step = jax.jit(wrapped.reset)(KEYS), jax.jit(wrapped.step)
+    assert strengths(state) == {0}
+    for _ in range(REFRESH_EVERY):
+        state = step(state, jnp.zeros((NUM, 11)))
+    assert strengths(state) == {0, 10}
+
+
+def strengths(state):
+    """Sizes of the pushes in the bank [N], rounded."""
+    episodes, _ = state.info["bank"]["starts"]
+    force = episodes.disturbance.pushes.force
+    return {int(size) for size in np.round(np.linalg.norm(force, axis=-1)).flat}
 
 
 def test_share_is_logged():

@@ -125,6 +125,33 @@ def test_a_parameter_that_is_drawn_and_not_applied_is_caught(disturbed):
     assert unfelt(deaf, state, roll(deaf)) >= set(state.pipeline_state.params)
 
 
+def magnitudes(env, state):
+    """How far each burden of an episode is from none, an array each by its name."""
+    episode, model = state.pipeline_state, env.robot.model
+    burden, ground = episode.disturbance, episode.ground
+    own = {name: np.asarray(getattr(model, name)) for name in episode.params}
+    sizes = {name: np.asarray(value) - own[name] for name, value in episode.params.items()}
+    sizes |= {
+        "joint_offset": burden.joint_offset,
+        "gyro_bias": burden.gyro_bias,
+        "latency": burden.link.latency,
+        "pushes": burden.pushes.force,
+        "gradient": ground.gradient,
+        "amplitude": ground.amplitude,
+    }
+    return {name: np.asarray(size, np.float64) for name, size in sizes.items()}
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_an_episode_bears_the_share_of_every_burden_that_it_is_to_bear(disturbed, share):
+    env, state, _ = disturbed
+    whole = magnitudes(env, state)
+    eased = magnitudes(env, jax.jit(env.reset)(jax.random.PRNGKey(0), jnp.float32(share)))
+    for name, size in whole.items():
+        np.testing.assert_allclose(eased[name], share * size, atol=1e-5, err_msg=name)
+        assert np.abs(size).max() > 1e-4, name
+
+
 def momentum(model, qpos, qvel):
     """Linear momentum of the whole robot [kg m/s]. Shape (3,)."""
     data = mujoco.MjData(model)

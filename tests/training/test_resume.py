@@ -73,7 +73,7 @@ def test_a_resumed_run_with_a_curriculum_and_disturbances_ends_with_the_same_bit
 ):
     """How far commands have grown, targets on their way, and what is yet to come are restored."""
     curriculum = "{start: 0.1, widening: 0.1, velocity_error: 9.0, falls: 99.0, window: 0.06}"
-    disturbed = (*tiny_overrides, f"env.commands.curriculum={curriculum}")
+    disturbed = (*tiny_overrides, f"env.curriculum={curriculum}")
     config = Config.from_file("ppo_robust.yaml", disturbed)
     whole = train(config, tmp_path, "whole")
     result = resume(stopped_run(config, tmp_path, signal.SIGTERM, after=1))

@@ -13,8 +13,11 @@ def run_and_show(request: RunRequest, json: Path | None) -> int:
     """Run a bundle, write what was asked; return the exit code."""
     check_json(json)
     place = "a simulated robot" if request.bus is None else request.bus
-    print(f"running {request.bundle} on {place}\n{HELP}", flush=True)
-    outcome = run_bundle(request, plain_display())
+
+    def announce() -> None:
+        print(f"running {request.bundle} on {place}\n{HELP}", flush=True)
+
+    outcome = run_bundle(request, plain_display(), announce)
     print("\n".join(summary(outcome)))
     write_json(json, as_json(outcome))
     return exit_code(outcome)

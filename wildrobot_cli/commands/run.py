@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -59,8 +59,15 @@ class RunRequest:
     """Share of datagrams that the simulated link loses."""
 
 
-def run_bundle(request: RunRequest, display: Display) -> Outcome:
+def run_bundle(
+    request: RunRequest, display: Display, on_ready: Callable[[], None] = lambda: None
+) -> Outcome:
     """Run a bundle; return how it ended.
+
+    Args:
+        request: what, and on what.
+        display: where to show how it goes.
+        on_ready: called when everything is there, before the robot moves.
 
     Raises:
         ConfigError: an option does not fit, or the bundle is damaged or for another robot.
@@ -71,6 +78,7 @@ def run_bundle(request: RunRequest, display: Display) -> Outcome:
     check_command(bundle.description, command)
     place = log_folder(request.log, request.bundle)
     with place as folder, _robot(bundle, request, folder) as robot:
+        on_ready()
         seconds, quantized = request.seconds, request.quantized
         return run_session(bundle, robot, folder, command, display, seconds, quantized)
 

@@ -19,10 +19,14 @@ def _check_ordered(model: Model, names: tuple[str, ...], least: float = 0.0) -> 
 
 
 class CurriculumConfig(Model):
-    """Commands from the middle of their ranges at first, wider by success; in training alone."""
+    """Little at first, more by success, in training alone.
+
+    Of the commands' ranges a share about their middle is in use; of what the robot differs by, of
+    delays, constant errors of sensors, pushes and ground an episode bears the same share.
+    """
 
     start: Unit
-    """Share of the ranges at first."""
+    """Share at first."""
     widening: Positive
     """Added to the share at each success."""
     velocity_error: Positive

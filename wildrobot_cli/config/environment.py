@@ -64,8 +64,6 @@ class CommandConfig(Model):
     """Share of draws that ask the robot to stand still."""
     ramp: NonNegative = 0.0
     """Time in which a command slides from one draw to the next [s]; 0 is a step."""
-    curriculum: CurriculumConfig | None = None
-    """How training comes to the whole ranges, if not at once."""
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -165,6 +163,8 @@ class EnvConfig(Model):
     """Servos that take no targets for a while."""
     terrain: TerrainConfig | None = None
     """Ground; a level floor when there is none."""
+    curriculum: CurriculumConfig | None = None
+    """How training comes to the whole of commands and disturbances, if not at once."""
     reference: ReferenceConfig | None = None
     """Reference motion, if there is one; the phase clock then runs as the clips do."""
     observations: dict[str, ObservationTerm]
@@ -198,6 +198,7 @@ class EnvConfig(Model):
             "pushes": None,
             "dropout": None,
             "terrain": None,
+            "curriculum": None,
         }
         return self.model_copy(update=changes)
 

@@ -1,4 +1,6 @@
-"""Commands that grow with success: a wrapper for training, around all others."""
+"""Commands and disturbances that grow with success: a wrapper for training."""
+
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,10 +14,10 @@ _INFO = "curriculum"
 
 @struct.dataclass
 class Progress:
-    """How far the commands have grown, and how the present window goes. Shapes ()."""
+    """How far it has come, and how the present window goes. Shapes ()."""
 
     share: jax.Array
-    """Share of the commands' ranges in use."""
+    """Share of the commands' ranges and of the disturbances in use."""
     error: jax.Array
     """Sum over the window's control steps of the mean velocity error [m/s]."""
     falls: jax.Array
@@ -25,10 +27,11 @@ class Progress:
 
 
 class CurriculumWrapper(Wrapper):
-    """Widens the commands of a batch of environments when it follows them well.
+    """Asks more of a batch of environments when it does well.
 
     Its state travels in `state.info`, so that it is saved and restored with the state. An episode
     begins with a command from the whole ranges; from its second control step on it is narrowed.
+    Its disturbances are for good those of when it was drawn: what draws it asks `share_of`.
     """
 
     def __init__(self, env: Env, config: CurriculumConfig, dt: float) -> None:
@@ -38,11 +41,13 @@ class CurriculumWrapper(Wrapper):
         self._dt = dt
 
     def reset(self, rng: jax.Array) -> State:
-        """Reset a batch, with the narrowest commands; see `BankResetWrapper.reset`."""
+        """Reset a batch, with the least of everything; a key for each. Shape (num_envs, 2)."""
         state = self.env.reset(rng)
         zero = jnp.zeros((), state.reward.dtype)
         progress = Progress(zero + self._config.start, zero, zero, zero)
-        return state.replace(info={**state.info, _INFO: progress})
+        eased = jax.vmap(self.unwrapped.reset, (0, None))(rng, progress.share)
+        info = {**state.info, _INFO: progress}
+        return state.replace(pipeline_state=eased.pipeline_state, obs=eased.obs, info=info)
 
     def step(self, state: State, action: jax.Array) -> State:
         """Step a batch under commands as wide as they are now, and judge it."""
@@ -69,6 +74,11 @@ class CurriculumWrapper(Wrapper):
             falls=jnp.where(ended, 0.0, falls),
             steps=jnp.where(ended, 0.0, steps),
         )
+
+
+def share_of(info: dict[str, Any]) -> jax.Array | None:
+    """How far it has grown; None where there is no curriculum. Shape ()."""
+    return info[_INFO].share if _INFO in info else None
 
 
 def curriculum_metrics(state: State) -> dict[str, jax.Array]:

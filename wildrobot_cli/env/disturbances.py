@@ -52,32 +52,41 @@ class Disturbances:
         self._encoder_noise = config.sensors.scale * config.sensors.encoder_noise
         self._draws_anew = config.delays.jitter > 0 or self._encoder_noise > 0
 
-    def draw(self, rng: jax.Array, angles: jax.Array, targets: jax.Array) -> Disturbance:
+    def draw(
+        self,
+        rng: jax.Array,
+        angles: jax.Array,
+        targets: jax.Array,
+        share: jax.Array | None = None,
+    ) -> Disturbance:
         """Draw an episode's burden.
 
         Args:
             rng: its randomness.
             angles: joint angles at its beginning [rad]. Shape (n,).
             targets: what the servos hold then [rad]. Shape (n,).
+            share: of its errors, forces and delays to bear, in 0..1; None is all. Shape ().
         """
         config, keys = self._config, jax.random.split(rng, 7)
         half = partial(jax.random.uniform, dtype=angles.dtype, minval=-1.0)
         dt, timing = config.control_period, (config.episode_steps, config.control_period)
         offset = config.randomization.joint_offset
         bias = config.sensors.scale * config.sensors.gyro_bias
+        part = 1.0 if share is None else share
         burden = Disturbance(
             rng=keys[0] if self._draws_anew else None,
-            joint_offset=offset * half(keys[1], angles.shape) if offset else None,
-            gyro_bias=bias * half(keys[2], (3,)) if bias else None,
+            joint_offset=part * offset * half(keys[1], angles.shape) if offset else None,
+            gyro_bias=part * bias * half(keys[2], (3,)) if bias else None,
         )
         if config.pushes:
-            burden = replace(burden, pushes=draw_pushes(keys[3], config.pushes, *timing))
+            pushes = draw_pushes(keys[3], config.pushes, *timing)
+            burden = replace(burden, pushes=replace(pushes, force=part * pushes.force))
         if config.dropout:
             dropouts = draw_dropouts(keys[4], config.dropout, *timing, targets)
             burden = replace(burden, dropouts=dropouts)
         if delays(config.delays):
             link = draw_link(keys[5], config.delays, config.timestep, config.substeps, targets)
-            burden = replace(burden, link=link)
+            burden = replace(burden, link=replace(link, latency=part * link.latency))
         if config.sensors.half_read:
             burden = replace(burden, reads=draw_reads(keys[6], self.encode(burden, angles), dt))
         return burden

@@ -14,8 +14,8 @@ from wildrobot_cli.env.context import StepContext, Task, read_context
 from wildrobot_cli.env.disturbances import Disturbance, Disturbances
 from wildrobot_cli.env.episode import Episode
 from wildrobot_cli.env.flight import Flight
-from wildrobot_cli.env.ground import Ground, Terrain, above
-from wildrobot_cli.env.randomization import draw_params
+from wildrobot_cli.env.ground import Ground, Terrain, above, eased_ground
+from wildrobot_cli.env.randomization import draw_params, eased_params
 from wildrobot_cli.env.reference import make_clock
 from wildrobot_cli.env.sensing import read_sensors
 from wildrobot_cli.env.terms import bind
@@ -88,18 +88,26 @@ class WildRobotEnv(Env):
         """Name of the physics engine."""
         return self.engine.name
 
-    def reset(self, rng: jax.Array) -> State:
-        """Start an episode: the home pose with noise, a command schedule, a random phase."""
+    def reset(self, rng: jax.Array, share: jax.Array | None = None) -> State:
+        """Start an episode: the home pose with noise, a command schedule, a random phase.
+
+        Args:
+            rng: its randomness.
+            share: of each disturbance that was drawn to bear, in 0..1; None is all. Shape ().
+        """
         keys = jax.random.split(rng, 6)
         params = draw_params(keys[0], self.config.randomization, self.robot)
         ground = None
         if self._terrain:
             ground = self._terrain.draw(jax.random.fold_in(rng, _GROUND_KEY))
+        if share is not None:
+            params, ground = eased_params(params, share, self.robot), eased_ground(ground, share)
         physics = self._start(params, ground, keys[1])
         disturbance = self._disturbances.draw(
             jax.random.fold_in(rng, _DISTURBANCE_KEY),
             physics.qpos[self.robot.qpos_ids],
             jnp.asarray(self.robot.home_ctrl, physics.qpos.dtype),
+            share,
         )
         idle = jnp.zeros_like(physics.actuator_force)
         schedule = draw_schedule(keys[2], self.config.commands, self.config.episode_length)
@@ -115,7 +123,7 @@ class WildRobotEnv(Env):
             encoders=self._first_reading(disturbance, physics),
             disturbance=disturbance,
             ground=ground,
-            command_share=jnp.ones_like(physics.time) if self.config.commands.curriculum else None,
+            command_share=jnp.ones_like(physics.time) if self.config.curriculum else None,
         )
         zero = jnp.zeros_like(physics.time)
         obs = self.observe(episode, episode.encoders, keys[4])

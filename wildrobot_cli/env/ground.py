@@ -6,6 +6,8 @@ ground below it before each control step (`physics.terrain`): contact of spheres
 what both engines compute alike.
 """
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -100,6 +102,15 @@ def draw_ground(rng: jax.Array, config: TerrainConfig) -> Ground:
     phase = _uniform(keys[5], (WAVES,), (-np.pi, np.pi))
     amplitude = jnp.broadcast_to(height / (2 * WAVES), (WAVES,))
     return Ground(gradient, size * _direction(keys[4], (WAVES,)), phase, amplitude)
+
+
+def eased_ground(ground: Ground | None, share: jax.Array) -> Ground | None:
+    """The same ground with a share of its heights, in 0..1. Shape ()."""
+    if ground is None:
+        return None
+    return replace(
+        ground, gradient=share * ground.gradient, amplitude=share * ground.amplitude
+    )
 
 
 def height_at(ground: Ground, places: jax.Array) -> jax.Array:

@@ -43,9 +43,9 @@ class ImitationEnv(WildRobotEnv):
         self.reference = Reference(self.robot, config.reference, config.control_period)
         self._starts_in_clip = config.reference.resets
 
-    def reset(self, rng: jax.Array) -> State:
-        """Start an episode inside a clip, or standing."""
-        state = super().reset(rng)
+    def reset(self, rng: jax.Array, share: jax.Array | None = None) -> State:
+        """Start an episode inside a clip, or standing; see `WildRobotEnv.reset`."""
+        state = super().reset(rng, share)
         keys = jax.random.split(jax.random.fold_in(rng, _START_KEY), 4)
         standing = self._standing(state.pipeline_state)
         in_clip = self._in_clip(state.pipeline_state, self.reference.draw(keys[0]))

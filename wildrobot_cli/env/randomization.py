@@ -43,6 +43,12 @@ def draw_params(rng: jax.Array, config: RandomizationConfig, robot: Robot) -> Pa
     return params
 
 
+def eased_params(params: Params, share: jax.Array, robot: Robot) -> Params:
+    """Parameters that differ from the robot's own by a share of what they do, in 0..1."""
+    own = {field: nominal(robot.model, field) for field in params}
+    return {field: own[field] + share * (params[field] - own[field]) for field in params}
+
+
 def _draw_inertia(rng: jax.Array, config: RandomizationConfig, robot: Robot) -> Params:
     """Draw masses with their inertias, and where the IMU's body has its centre of mass."""
     model, keys = robot.model, jax.random.split(rng, 3)

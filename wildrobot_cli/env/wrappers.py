@@ -1,6 +1,7 @@
 """Batching, episode ends and cheap resets for training, around Brax's own wrappers."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 from brax.envs.base import Env, State, Wrapper
 from brax.envs.wrappers.training import EpisodeWrapper, VmapWrapper
 
-from wildrobot_cli.env.curriculum import CurriculumWrapper
+from wildrobot_cli.env.curriculum import CurriculumWrapper, share_of
 from wildrobot_cli.env.environment import WildRobotEnv
 
 BANK_SIZE = 64
@@ -52,7 +53,7 @@ class BankResetWrapper(Wrapper):
     def step(self, state: State, action: jax.Array) -> State:
         """Step a batch, and restart the episodes that ended."""
         info = dict(state.info)
-        bank = self._refreshed(info.pop(_BANK))
+        bank = self._refreshed(info.pop(_BANK), share_of(info))
         info["steps"] = jnp.where(state.done, 0.0, info["steps"])
         state = state.replace(done=jnp.zeros_like(state.done), info=info)
         state = self.env.step(state, action)
@@ -65,14 +66,18 @@ class BankResetWrapper(Wrapper):
         bank = {**bank, "rng": key, "tick": bank["tick"] + 1}
         return state.replace(pipeline_state=episode, obs=obs, info={**state.info, _BANK: bank})
 
-    def _refreshed(self, bank: dict[str, Any]) -> dict[str, Any]:
+    def _refreshed(self, bank: dict[str, Any], share: jax.Array | None) -> dict[str, Any]:
         """Replace the oldest start states when it is time to."""
         due = bank["tick"] % REFRESH_EVERY == REFRESH_EVERY - 1
-        return jax.lax.cond(due, self._refresh, lambda unchanged: unchanged, bank)
+        return jax.lax.cond(due, partial(self._refresh, share=share), lambda same: same, bank)
 
-    def _refresh(self, bank: dict[str, Any]) -> dict[str, Any]:
+    def _refresh(self, bank: dict[str, Any], share: jax.Array | None) -> dict[str, Any]:
         key, key_reset = jax.random.split(bank["rng"])
-        fresh = _start(self.env.reset(jax.random.split(key_reset, REFRESH_COUNT)))
+        keys = jax.random.split(key_reset, REFRESH_COUNT)
+        if share is None:
+            fresh = _start(self.env.reset(keys))
+        else:
+            fresh = _start(jax.vmap(self.unwrapped.reset, (0, None))(keys, share))
         first = (bank["tick"] // REFRESH_EVERY * REFRESH_COUNT) % BANK_SIZE
         starts = jax.tree.map(
             lambda all_, new: jax.lax.dynamic_update_slice_in_dim(all_, new, first, axis=0),
@@ -90,16 +95,18 @@ def wrap_for_training(
 ) -> Wrapper:
     """Batch an environment, cut off long episodes, restart ended ones from a bank.
 
-    Where the environment's commands have a curriculum, they grow by it.
+    Where it has a curriculum, commands and disturbances grow by it.
 
     The signature is that of `brax.envs.training.wrap`, so that Brax's trainers take this
     function as their `wrap_env_fn`.
     """
     if randomization_fn is not None:
         raise ValueError("the environment draws its own model parameters; see env.randomization")
-    wrapped = BankResetWrapper(EpisodeWrapper(VmapWrapper(env), episode_length, action_repeat))
-    curriculum = env.config.commands.curriculum if isinstance(env, WildRobotEnv) else None
-    return CurriculumWrapper(wrapped, curriculum, env.dt) if curriculum else wrapped
+    wrapped = EpisodeWrapper(VmapWrapper(env), episode_length, action_repeat)
+    curriculum = env.config.curriculum if isinstance(env, WildRobotEnv) else None
+    if curriculum:
+        wrapped = CurriculumWrapper(wrapped, curriculum, env.dt)
+    return BankResetWrapper(wrapped)
 
 
 def _start(state: State) -> tuple[Any, Any]:

@@ -105,11 +105,13 @@ class _ParameterBatch:
 
     def apply(self, params: dict[str, np.ndarray]) -> None:
         """Make `params` the simulations' model fields; fields not named are the robot's own."""
-        changed = np.zeros(self.sims.nsim, dtype=bool)
+        heavier = np.zeros(self.sims.nsim, dtype=bool)
         for name in sorted({*params, *self._applied}):
-            changed |= self._apply_field(name, params.get(name))
-        if changed.any() and INPUTS & {*params, *self._applied}:
-            self.sims.set_const(ids=np.flatnonzero(changed))
+            changed = self._apply_field(name, params.get(name))
+            if name in INPUTS:
+                heavier |= changed
+        if heavier.any():
+            self.sims.set_const(ids=np.flatnonzero(heavier))
 
     def _apply_field(self, name: str, value: np.ndarray | None) -> np.ndarray:
         """Write one field where it differs; return which simulations changed. Shape (nsim,)."""
