@@ -8,6 +8,7 @@ from wildrobot_cli import Config, WildRobotEnv, wrap_for_training
 from wildrobot_cli.bench.learning import brax_arguments
 from wildrobot_cli.training.learner import Learner
 from wildrobot_cli.training.networks import network_factory
+from wildrobot_cli.training.symmetry import symmetry_of
 
 ITERATIONS = 3
 BATCH = {"num_envs": 16, "unroll_length": 5, "num_minibatches": 4}
@@ -43,7 +44,8 @@ def brax_learns(config: Config, env: WildRobotEnv):
     batch = config.ppo.mujoco
     _, params, _ = train(
         env,
-        **brax_arguments(config, env.backend) | {"network_factory": network_factory(batch)},
+        **brax_arguments(config, env.backend)
+        | {"network_factory": network_factory(batch, symmetry_of(env))},
         num_timesteps=ITERATIONS * batch.num_envs * batch.unroll_length,
         wrap_env_fn=wrap_for_training,
         num_evals=0,

@@ -60,6 +60,8 @@ class PPOConfig(Model):
     """Factor on the reward inside the loss."""
     normalize_observations: bool
     """Whether observations are normalised by running statistics."""
+    symmetric: bool = False
+    """Whether both networks see the right foot's half of the gait cycle in a mirror."""
     mujoco: BatchConfig
     """Shapes on the MuJoCo C engine."""
     mjx: BatchConfig

@@ -108,9 +108,7 @@ def eased_ground(ground: Ground | None, share: jax.Array) -> Ground | None:
     """The same ground with a share of its heights, in 0..1. Shape ()."""
     if ground is None:
         return None
-    return replace(
-        ground, gradient=share * ground.gradient, amplitude=share * ground.amplitude
-    )
+    return replace(ground, gradient=share * ground.gradient, amplitude=share * ground.amplitude)
 
 
 def height_at(ground: Ground, places: jax.Array) -> jax.Array:

@@ -8,7 +8,9 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
+from wildrobot_cli.env.environment import POLICY_KEY
 from wildrobot_cli.runtime.policy import ACTION, INPUT, TARGETS
+from wildrobot_cli.training.symmetry import Reflection, Symmetry
 
 OPSET = 17
 """Operators are of this version: every onnxruntime since 1.12 runs them."""
@@ -37,6 +39,8 @@ class Network:
     """Lowest joint targets [rad]. Shape (n,)."""
     upper: np.ndarray
     """Highest joint targets [rad]. Shape (n,)."""
+    symmetry: Symmetry | None = None
+    """How it sees the right foot's half of the gait cycle, where that is in a mirror."""
 
 
 def network_of(tree: Mapping[str, Any], key: str, normalized: bool, **joints: Any) -> Network:
@@ -46,7 +50,7 @@ def network_of(tree: Mapping[str, Any], key: str, normalized: bool, **joints: An
         tree: `normalizer` and `params`, as `training.policy.policy_tree` makes it.
         key: of the policy's observation among those that are normalised.
         normalized: whether the policy normalises its observations.
-        joints: `home`, `action_scale`, `lower` and `upper` of `Network`.
+        joints: `home`, `action_scale`, `lower`, `upper` and `symmetry` of `Network`.
     """
     layers = tree["params"]["params"]
     names = [f"hidden_{index}" for index in range(len(layers))]
@@ -63,7 +67,10 @@ def network_of(tree: Mapping[str, Any], key: str, normalized: bool, **joints: An
 def to_onnx(network: Network, metadata: Mapping[str, str]) -> onnx.ModelProto:
     """Build the model: raw observations in; joint targets, and the action behind them, out."""
     graph = _Graph()
-    value = INPUT
+    value, is_right = INPUT, ""
+    if network.symmetry is not None:
+        is_right = graph.is_negative(INPUT, network.symmetry.clock)
+        value = graph.mirrored("seen", value, network.symmetry.observations[POLICY_KEY], is_right)
     if network.mean is not None and network.std is not None:
         value = graph.add("Sub", value, graph.constant("mean", network.mean))
         value = graph.add("Div", value, graph.constant("std", network.std))
@@ -75,6 +82,8 @@ def to_onnx(network: Network, metadata: Mapping[str, str]) -> onnx.ModelProto:
         value = graph.add("Gemm", value, *names)
         if index != last:
             value = graph.add("Mul", value, graph.add("Sigmoid", value))
+    if network.symmetry is not None:
+        value = graph.mirrored("action", value, network.symmetry.action, is_right)
     action = graph.add("Tanh", value, name=ACTION)
     scale = graph.constant("action_scale", np.float32(network.action_scale))
     value = graph.add("Mul", action, scale)
@@ -100,6 +109,26 @@ class _Graph:
     def constant(self, name: str, value: np.ndarray | np.float32) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
         return name
+
+    def places(self, name: str, places: np.ndarray) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(places, np.int64), name))
+        return name
+
+    def gather(self, value: str, places: str) -> str:
+        name = f"gather_{len(self.nodes)}"
+        self.nodes.append(helper.make_node("Gather", [value, places], [name], name=name, axis=1))
+        return name
+
+    def is_negative(self, value: str, place: int) -> str:
+        """Whether one column of a value is below zero. Shape (batch, 1)."""
+        column = self.gather(value, self.places("clock", np.array([place])))
+        return self.add("Less", column, self.constant("zero", np.float32(0)))
+
+    def mirrored(self, name: str, value: str, reflection: Reflection, where: str) -> str:
+        """The mirror image of a value in the rows `where`; the value itself in the others."""
+        moved = self.gather(value, self.places(f"{name}_places", reflection.places))
+        image = self.add("Mul", moved, self.constant(f"{name}_signs", reflection.signs))
+        return self.add("Where", where, image, value)
 
     def add(self, operator: str, *inputs: str, name: str | None = None) -> str:
         name = name or f"{operator.lower()}_{len(self.nodes)}"

@@ -28,6 +28,7 @@ from wildrobot_cli.runtime.golden import KEYS, RESULTS, TOLERANCE, replay
 from wildrobot_cli.runtime.policy import ACTION, TARGETS, OnnxPolicy, load
 from wildrobot_cli.training.policy import Policy, load_policy
 from wildrobot_cli.training.run_folder import RunFolder
+from wildrobot_cli.training.symmetry import symmetry_of
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class Job:
             action_scale=config.env.action_scale,
             lower=robot.lower,
             upper=robot.upper,
+            symmetry=symmetry_of(self.env) if config.ppo.symmetric else None,
         )
         model = graph.to_onnx(network, as_metadata(document))
         files = {MODEL: graph.to_bytes(model)}

@@ -40,15 +40,18 @@ def mirror(robot: Robot, clip: Clip) -> Clip:
 
 def mirror_angles(robot: Robot, angles: np.ndarray) -> np.ndarray:
     """Mirror joint angles or speeds. Shape (..., n)."""
-    partners, signs = _partners(robot)
+    partners, signs = mirror_joints(robot)
     return angles[..., partners] * signs
 
 
-def _partners(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
+def mirror_joints(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
     """Return each joint's partner on the other side, and the sign of its mirror image.
 
     Partners are told by their names, `left` for `right`. A rotation about y keeps its sign in
-    the mirror, one about x or z changes it.
+    the mirror, one about x or z changes it. Shapes (n,), int and float32.
+
+    Raises:
+        ConfigError: a joint has no partner.
     """
     names, model = robot.joint_names, robot.model
     partners = [_partner(robot, name) for name in names]
@@ -57,7 +60,7 @@ def _partners(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
     across = np.abs(axes[:, 1]) > np.abs(axes[:, [0, 2]]).max(axis=1)
     same = (axes * axes[partners]).sum(axis=1) > 0
     signs = np.where(across == hinge, 1.0, -1.0) * np.where(same, 1.0, -1.0)
-    return np.array(partners), signs
+    return np.array(partners), signs.astype(np.float32)
 
 
 def _partner(robot: Robot, name: str) -> int:

@@ -86,7 +86,7 @@ class Learner:
         self.env = env
         self._ppo = ppo
         self._batch = batch
-        self.networks = make_networks(env.observation_size, env.action_size, ppo, batch)
+        self.networks = make_networks(env.unwrapped, ppo, batch)
         self._make_policy = ppo_networks.make_inference_fn(self.networks)
         self._optimizer = make_optimizer(ppo, iterations * ppo.epochs * batch.num_minibatches)
         self._loss = jax.value_and_grad(

@@ -11,28 +11,33 @@ from brax.training.agents.ppo.networks import PPONetworks, make_ppo_networks
 from brax.training.networks import FeedForwardNetwork
 
 from wildrobot_cli.config.learning import BatchConfig, PPOConfig
-from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY
+from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY, WildRobotEnv
+from wildrobot_cli.training.symmetry import Symmetry, symmetric, symmetry_of
 
-ObservationSize = dict[str, tuple[int, ...]]
 
+def make_networks(env: WildRobotEnv, ppo: PPOConfig, batch: BatchConfig) -> PPONetworks:
+    """Build both networks for an environment.
 
-def make_networks(
-    observation_size: ObservationSize, action_size: int, ppo: PPOConfig, batch: BatchConfig
-) -> PPONetworks:
-    """Build both networks; observations are normalised inside when the configuration says so."""
+    Observations are normalised inside when the configuration says so.
+
+    Raises:
+        ConfigError: they are to be symmetric, and the robot is not.
+    """
     normalize = running_statistics.normalize if ppo.normalize_observations else _unchanged
-    return network_factory(batch)(
-        observation_size, action_size, preprocess_observations_fn=normalize
-    )
+    build = network_factory(batch, symmetry_of(env) if ppo.symmetric else None)
+    return build(env.observation_size, env.action_size, preprocess_observations_fn=normalize)
 
 
-def network_factory(batch: BatchConfig) -> Callable[..., PPONetworks]:
-    """Return what Brax calls a network factory: its own networks, made `flat`."""
+def network_factory(
+    batch: BatchConfig, symmetry: Symmetry | None = None
+) -> Callable[..., PPONetworks]:
+    """Return what Brax calls a network factory: its own networks, `flat`, and maybe `symmetric`."""
 
     def build(*sizes: Any, **options: Any) -> PPONetworks:
         made = brax_factory(batch)(*sizes, **options)
         policy, value = flat(made.policy_network), flat(made.value_network)
-        return dataclasses.replace(made, policy_network=policy, value_network=value)
+        made = dataclasses.replace(made, policy_network=policy, value_network=value)
+        return symmetric(made, symmetry) if symmetry else made
 
     return build
 

@@ -55,7 +55,7 @@ def load_policy(
     """
     path = checkpoints.find_checkpoint(run.checkpoints, checkpoint)
     batch = batch_config(config, run.engine or resolve_engine(config.env.engine))
-    networks = make_networks(env.observation_size, env.action_size, config.ppo, batch)
+    networks = make_networks(env, config.ppo, batch)
     like = jax.eval_shape(lambda: _initial_policy(networks, env))
     try:
         params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
