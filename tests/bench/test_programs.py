@@ -103,10 +103,14 @@ def test_the_engine_counts_its_time(config):
     assert 0 < engine.seconds < 10
 
 
-@pytest.mark.slow
-def test_parts_of_an_iteration_are_measured(tiny_config, monkeypatch):
+@pytest.mark.parametrize("name", [pytest.param("ppo.yaml", marks=pytest.mark.slow), "ppo_amp.yaml"])
+def test_parts_of_an_iteration_are_measured(
+    tiny_overrides, tiny_style_overrides, name, monkeypatch
+):
+    """With style an iteration has histograms among its metrics."""
     monkeypatch.setattr(breakdown, "TURNS", 3)
-    found = breakdown.breakdown(tiny_config)
+    tiny = tiny_overrides if name == "ppo.yaml" else tiny_style_overrides
+    found = breakdown.breakdown(Config.from_file(name, tiny))
     assert set(found) == {"physics", "environment", "policy", "learning", "other"}
     assert found["physics"] > 0
     assert sum(found.values()) > found["physics"]

@@ -23,6 +23,8 @@ from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.imitation import training_env
 from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.physics.mujoco import MujocoEngine
+from wildrobot_cli.training.amp import BINS
+from wildrobot_cli.training.histograms import on_host
 from wildrobot_cli.training.learner import Learner
 from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.policy import batch_config
@@ -175,7 +177,8 @@ def _iterating(learner: Learner, log: MetricsLog | None) -> Piece:
         jax.block_until_ready(state)
         if log is not None:
             steps += learner.steps_per_iteration
-            log.write(steps, {k: float(v) for k, v in jax.device_get(metrics).items()})
+            figures, spreads = on_host(metrics, BINS)
+            log.write(steps, figures, spreads)
         return learner.steps_per_iteration
 
     return piece
