@@ -9,12 +9,14 @@ import pytest
 from brax.training.acme import running_statistics, specs
 
 from wildrobot_cli import EnvConfig, WildRobotEnv, load_robot
+from wildrobot_cli.env import privileged
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.mirror import mirror_angles
+from wildrobot_cli.runtime import observations
 from wildrobot_cli.runtime.estimation import TURN
 from wildrobot_cli.training.networks import network_factory
-from wildrobot_cli.training.symmetry import Reflection, symmetry_of
+from wildrobot_cli.training.symmetry import Reflection, symmetry_of, term_images
 
 SILENT = "env.sensors={gyro_noise: 0, tilt_noise: 0}"
 VECTOR, RATES = np.array([1, -1, 1]), np.array([-1, 1, -1])
@@ -114,6 +116,14 @@ def test_a_planted_wrong_sign_is_found(quiet, pair, symmetry, name):
     assert gaps(quiet, pair, wrong, VALUE_KEY)[name] > ROUNDING
 
 
+def test_every_term_has_an_image(symmetry):
+    assert set(term_images(symmetry.action)) == {*observations.TERMS, *privileged.TERMS}
+
+
+def test_clock_is_the_sine_of_the_left_foots_phase(quiet, symmetry):
+    assert symmetry.clock == quiet.observation_slices["phase"].stop - 1
+
+
 def test_a_reflection_undoes_itself(symmetry):
     for reflection in (*symmetry.observations.values(), symmetry.action):
         values = np.random.default_rng(0).standard_normal((3, len(reflection.signs)))
@@ -152,8 +162,8 @@ def test_networks_answer_a_mirrored_world_with_the_mirror_image(networks, symmet
 
 
 def test_without_the_phase_there_is_no_telling_which_foot(config):
-    observations = {k: v for k, v in config.env.observations.items() if k != "phase"}
-    env = WildRobotEnv(config.env.model_copy(update={"observations": observations}))
+    others = {k: v for k, v in config.env.observations.items() if k != "phase"}
+    env = WildRobotEnv(config.env.model_copy(update={"observations": others}))
     with pytest.raises(ConfigError, match=r"needs env\.observations\.phase"):
         symmetry_of(env)
 
@@ -170,7 +180,7 @@ def test_a_robot_that_stands_crooked_is_refused(config, robot):
 
 def test_an_imu_that_looks_aside_is_refused(config):
     def turn(spec):
-        spec.site("imu").quat = [np.cos(0.1), 0, 0, np.sin(0.1)]
+        spec.site("imu").quat = [np.cos(0.005), 0, 0, np.sin(0.005)]
 
     env = WildRobotEnv(config.env, robot=load_robot("wildrobot").variant(turn))
     with pytest.raises(ConfigError, match=r"the IMU's y axis points to .*, expected to the side"):

@@ -106,33 +106,25 @@ class _Graph:
     nodes: list[onnx.NodeProto] = field(default_factory=list)
     constants: list[onnx.TensorProto] = field(default_factory=list)
 
-    def constant(self, name: str, value: np.ndarray | np.float32) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(value, np.float32), name))
-        return name
-
-    def places(self, name: str, places: np.ndarray) -> str:
-        self.constants.append(numpy_helper.from_array(np.asarray(places, np.int64), name))
-        return name
-
-    def gather(self, value: str, places: str) -> str:
-        name = f"gather_{len(self.nodes)}"
-        self.nodes.append(helper.make_node("Gather", [value, places], [name], name=name, axis=1))
+    def constant(self, name: str, value: Any, dtype: type = np.float32) -> str:
+        self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name
 
     def is_negative(self, value: str, place: int) -> str:
         """Whether one column of a value is below zero. Shape (batch, 1)."""
-        column = self.gather(value, self.places("clock", np.array([place])))
+        column = self.add("Gather", value, self.constant("clock", [place], np.int64), axis=1)
         return self.add("Less", column, self.constant("zero", np.float32(0)))
 
     def mirrored(self, name: str, value: str, reflection: Reflection, where: str) -> str:
         """The mirror image of a value in the rows `where`; the value itself in the others."""
-        moved = self.gather(value, self.places(f"{name}_places", reflection.places))
+        places = self.constant(f"{name}_places", reflection.places, np.int64)
+        moved = self.add("Gather", value, places, axis=1)
         image = self.add("Mul", moved, self.constant(f"{name}_signs", reflection.signs))
         return self.add("Where", where, image, value)
 
-    def add(self, operator: str, *inputs: str, name: str | None = None) -> str:
+    def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
         name = name or f"{operator.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(operator, inputs, [name], name=name))
+        self.nodes.append(helper.make_node(operator, inputs, [name], name=name, **attributes))
         return name
 
 

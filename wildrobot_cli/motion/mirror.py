@@ -12,9 +12,13 @@ from wildrobot_cli.robot import Robot
 SUFFIX = "_mirrored"
 """Added to the name of a mirrored clip."""
 
-_POSITION = np.array([1.0, -1.0, 1.0])
+VECTOR = np.array([1.0, -1.0, 1.0])
+"""Signs of the image of a position or a velocity: forward, leftward, up."""
+RATES = np.array([-1.0, 1.0, -1.0])
+"""Signs of the image of angular velocities."""
+COMMAND = np.array([1.0, -1.0, -1.0])
+"""Signs of the image of a command: forward, leftward, turning."""
 _QUATERNION = np.array([1.0, -1.0, 1.0, -1.0])
-_RATES = np.array([-1.0, 1.0, -1.0])
 
 
 def mirror(robot: Robot, clip: Clip) -> Clip:
@@ -23,17 +27,17 @@ def mirror(robot: Robot, clip: Clip) -> Clip:
     Raises:
         ConfigError: a joint of the robot has no partner.
     """
-    linear = clip.velocity[:, :3] * _POSITION
-    rates = clip.velocity[:, 3:6] * _RATES
+    linear = clip.velocity[:, :3] * VECTOR
+    rates = clip.velocity[:, 3:6] * RATES
     joints = mirror_angles(robot, clip.velocity[:, 6:])
     return replace(
         clip,
         name=clip.name + SUFFIX,
-        root_position=clip.root_position * _POSITION,
+        root_position=clip.root_position * VECTOR,
         root_quaternion=clip.root_quaternion * _QUATERNION,
         joint_angles=mirror_angles(robot, clip.joint_angles),
         velocity=np.concatenate([linear, rates, joints], axis=-1),
-        command=clip.command * np.array([1.0, -1.0, -1.0]),
+        command=clip.command * COMMAND,
         phase=clip.phase + np.pi,
     )
 

@@ -2,12 +2,13 @@
 
 In the second half of the gait cycle, when the right foot swings, a symmetric network is shown the
 world mirrored about the x-z plane and its answer is mirrored back (the phase method of
-Abdolhosseini et al. 2019). So both feet learn from each step, and a policy cannot limp: half a
-cycle later it does the mirror image of what it did. It costs no arithmetic to speak of.
+Abdolhosseini et al. 2019). So both feet learn from each step, and a mirrored robot does the mirror
+image of what it would have done. A gait may still differ between its feet: two unlike steps
+can follow each other for good, where nothing in the reward is against it.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,14 +21,12 @@ from brax.training.networks import FeedForwardNetwork
 
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY, WildRobotEnv
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.motion.mirror import mirror_joints
+from wildrobot_cli.motion.mirror import COMMAND, RATES, VECTOR, mirror_joints
 from wildrobot_cli.robot import Robot
 
 _OTHERWISE = "for such a robot set ppo.symmetric: false"
 _STRAIGHT = 1e-3
 """How crooked a symmetric robot may be [rad]."""
-_VECTOR, _RATES = (1.0, -1.0, 1.0), (-1.0, 1.0, -1.0)
-"""Mirror images of an arrow, and of a turning."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +43,7 @@ class Reflection:
         return values[..., self.places] * self.signs
 
     @classmethod
-    def by_signs(cls, signs: tuple[float, ...]) -> "Reflection":
+    def by_signs(cls, signs: Sequence[float] | np.ndarray) -> "Reflection":
         """Of a vector whose parts stay where they are."""
         return cls(np.arange(len(signs)), np.array(signs, np.float32))
 
@@ -67,21 +66,20 @@ def symmetry_of(env: WildRobotEnv) -> Symmetry:
     Raises:
         ConfigError: the robot is no mirror image of itself, or the policy does not see the phase.
     """
-    robot, slices = env.robot, env.observation_slices
-    if "phase" not in env.config.observations:
+    robot, policy = env.robot, list(env.config.observations)
+    if "phase" not in policy:
         raise ConfigError("ppo.symmetric: needs env.observations.phase, or ppo.symmetric: false")
     try:
         joints = Reflection(*mirror_joints(robot))
     except ConfigError as error:
         raise ConfigError(f"{error}; {_OTHERWISE}") from None
     _check_pose(robot, joints)
-    terms = _terms(joints)
-    policy = [name for name in slices if name in env.config.observations]
-    whole = {
-        POLICY_KEY: _joined([terms[name] for name in policy]),
-        VALUE_KEY: _joined([terms[name] for name in slices]),
-    }
-    return Symmetry(whole, terms["last_action"], slices["phase"].start + 1)
+    images = term_images(joints)
+    seen = [images[name] for name in policy]
+    privileged = [images[name] for name in env.config.privileged]
+    whole = {POLICY_KEY: _joined(seen), VALUE_KEY: _joined([*seen, *privileged])}
+    before = sum(len(image.signs) for image in seen[: policy.index("phase")])
+    return Symmetry(whole, joints, clock=before + 1)
 
 
 def symmetric(networks: PPONetworks, symmetry: Symmetry) -> PPONetworks:
@@ -127,26 +125,26 @@ def _check_pose(robot: Robot, joints: Reflection) -> None:
     frame = np.zeros(9)
     mujoco.mju_quat2Mat(frame, data.sensordata[robot.imu.orientation])
     across = frame.reshape(3, 3)[:, 1]
-    if abs(across[1]) < 1 - _STRAIGHT:
+    if np.hypot(across[0], across[2]) > _STRAIGHT:
         raise ConfigError(
             f"robot '{robot.name}': the IMU's y axis points to ({across[0]:.3f}, {across[1]:.3f}, "
             f"{across[2]:.3f}) at home, expected to the side; {_OTHERWISE}"
         )
 
 
-def _terms(joints: Reflection) -> dict[str, Reflection]:
-    """How each term of the observations is mirrored."""
+def term_images(joints: Reflection) -> dict[str, Reflection]:
+    """How each term of the observations is mirrored, where joints are so."""
     sides = Reflection(np.array([1, 0]), np.ones(2, np.float32))
     return {
-        "gyro": Reflection.by_signs(_RATES),
-        "up_vector": Reflection.by_signs(_VECTOR),
+        "gyro": Reflection.by_signs(RATES),
+        "up_vector": Reflection.by_signs(VECTOR),
         "heading_error": Reflection.by_signs((-1.0,)),
-        "command": Reflection.by_signs((1.0, -1.0, -1.0)),
+        "command": Reflection.by_signs(COMMAND),
         "phase": Reflection.by_signs((-1.0, -1.0)),
         "joint_positions": joints,
         "joint_velocities": joints,
         "last_action": joints,
-        "root_velocity": Reflection.by_signs(_VECTOR),
+        "root_velocity": Reflection.by_signs(VECTOR),
         "root_height": Reflection.by_signs((1.0,)),
         "foot_heights": sides,
         "foot_forces": sides,
