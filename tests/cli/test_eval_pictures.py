@@ -59,7 +59,7 @@ def test_a_robot_without_a_camera_is_followed(biped, tmp_path):
         "far = robot.home_qpos[None].copy()\n"
         "far[:, robot.root_qpos.start] += 20.0\n"
         "here = far - 20.0 * (np.arange(far.shape[1]) == robot.root_qpos.start)\n"
-        "views = [list(video._rendered(robot, rows)) for rows in (here, far)]\n"
+        "views = [list(video._rendered(robot, rows, None)) for rows in (here, far)]\n"
         "near, distant = (np.asarray(view[0], float) for view in views)\n"
         "print(near.std(), np.abs(near - distant).mean())\n"
     )

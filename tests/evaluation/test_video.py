@@ -47,7 +47,9 @@ def test_positions_are_those_that_were_measured(robot, walks):
 
 def test_nothing_is_shown_after_a_fall_or_the_longest_animation(robot, walks, monkeypatch):
     shown = []
-    monkeypatch.setattr(video, "_rendered", lambda robot, rows: shown.append(len(rows)) or ())
+    monkeypatch.setattr(
+        video, "_rendered", lambda robot, rows, ground: shown.append(len(rows)) or ()
+    )
     monkeypatch.setattr(video, "_encode_mp4", lambda path, frames, period: list(frames))
     monkeypatch.setattr(video, "typical_episode", lambda trajectory: 1)
     video.animate(video.Path("a.mp4"), robot, walks)
@@ -67,6 +69,18 @@ def test_captions_tell_turning_where_it_is_asked_for():
     command[:, 2] = 0.25
     readings = Captions(DT, command, command, np.zeros((2, 2)))
     assert lines(readings, 0)[0].endswith("asked 0.00 m/s,  0.25 rad/s")
+
+
+def test_the_longest_caption_leaves_the_feet_their_place():
+    pytest.importorskip("PIL")
+    command = np.full((2, 3), -0.25)
+    short, long = (
+        Captions(9.99, asked, asked, np.zeros((2, 2))) for asked in (0 * command, command)
+    )
+    frames = [caption(np.zeros((480, 480, 3), np.uint8), said, 1) for said in (short, long)]
+    feet = slice(480 - 6 * captions.LINE, None)
+    np.testing.assert_array_equal(frames[0][480:, feet], frames[1][480:, feet])
+    assert (frames[0] != frames[1]).any()
 
 
 def test_bars_are_as_high_as_the_load():
@@ -121,7 +135,7 @@ def test_a_place_that_is_not_there_is_refused(tmp_path):
 
 def test_a_missing_package_is_named(robot, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    monkeypatch.setattr(video, "_rendered", lambda robot, rows: flat_frames(1))
+    monkeypatch.setattr(video, "_rendered", lambda _robot, _rows, _: flat_frames(1))
     with pytest.raises(EnvironmentUnavailable, match=r"pip install 'wildrobot\[video\]'"):
         video.write_video(tmp_path / "a.gif", robot, DT, robot.home_qpos[None])
 

@@ -37,6 +37,10 @@ class Ground:
     amplitude: jax.Array
     """Shape (WAVES,) [m]."""
 
+    def only(self, episodes: int | slice) -> "Ground":
+        """Return some episodes' of a batch of grounds, whose leaves begin with the episodes."""
+        return jax.tree.map(lambda leaf: leaf[episodes], self)
+
 
 class Terrain:
     """A robot on ground that differs in every episode."""

@@ -11,7 +11,9 @@ from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
 BAND = 60
 """Height of the captions [px], even as video wants it."""
 LINE = 20
-"""Height of their letters [px]."""
+"""Height of their letters [px] ..."""
+SMALL = 15
+"""... where the command has several components, to leave room for the feet."""
 INK, GROUND = (255, 255, 255), (28, 32, 38)
 """Colours of the text and of what it stands on."""
 FEET = ((86, 180, 233), (230, 159, 0))
@@ -48,13 +50,18 @@ def captions_of(trajectory: Trajectory, episode: int) -> Captions:
 
 def lines(captions: Captions, row: int) -> tuple[str, str]:
     """Return what is asked and what is measured at a row, in words."""
-    asked = [i for i in range(3) if i == 0 or captions.command[:, i].any()]
+    asked = _asked(captions)
 
     def told(values: Floats) -> str:
         return ",  ".join(f"{values[i]:.2f} {UNITS[i]}" for i in asked)
 
     time = f"{captions.dt * (row + 1):.1f} s"
     return f"{time}   asked {told(captions.command[row])}", f"walks {told(captions.motion[row])}"
+
+
+def _asked(captions: Captions) -> list[int]:
+    """Components of the command to tell of: forward, and what is ever asked for."""
+    return [i for i in range(3) if i == 0 or captions.command[:, i].any()]
 
 
 def caption(frame: np.ndarray, captions: Captions, row: int) -> np.ndarray:
@@ -66,8 +73,9 @@ def caption(frame: np.ndarray, captions: Captions, row: int) -> np.ndarray:
     picture.paste(Image.fromarray(frame))
     draw = ImageDraw.Draw(picture)
     font: Any = ImageFont.load_default(size=LINE)
+    letters: Any = font if len(_asked(captions)) == 1 else ImageFont.load_default(size=SMALL)
     for text, middle in zip(lines(captions, row), (BAND * 0.3, BAND * 0.7), strict=True):
-        draw.text((LINE, height + middle), text, fill=INK, font=font, anchor="lm")
+        draw.text((LINE, height + middle), text, fill=INK, font=letters, anchor="lm")
     top, bottom = height + LINE // 2, height + BAND - LINE // 2
     for foot, left in enumerate((width - 5 * LINE, width - 2 * LINE)):
         load = min(float(captions.load[row, foot]) / FULL, 1.0)

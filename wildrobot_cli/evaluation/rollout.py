@@ -1,6 +1,7 @@
 """Rollouts of a policy, many at once, recorded for the metrics."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import jax
@@ -50,7 +51,7 @@ def rollout(
         if on_progress:
             on_progress(1.0 if down.all() else min(1.0, len(parts) * CHUNK / steps))
     record = {key: np.concatenate([part[key] for part in parts])[:steps] for key in parts[0]}
-    return trajectory_of(env, record)
+    return replace(trajectory_of(env, record), ground=jax.device_get(state.pipeline_state.ground))
 
 
 def _advance(env: WildRobotEnv, chunk: int) -> Callable[[Policy, State], tuple[State, Record]]:

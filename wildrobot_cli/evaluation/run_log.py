@@ -126,7 +126,9 @@ def _from_sensors(
     count = len(angles)
     alive = np.ones((count, 1), bool)
     alive[-1] = not fell
-    unknown = {name: np.zeros((count, 1, *shape)) for name, shape in _UNKNOWN.items()}
+    unknown: dict[str, Any] = {
+        name: np.zeros((count, 1, *shape)) for name, shape in _UNKNOWN.items()
+    }
     trajectory = Trajectory(
         dt=period,
         weight=1.0,

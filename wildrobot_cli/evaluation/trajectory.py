@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from math import isfinite
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from wildrobot_cli.env.ground import Ground
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -87,6 +90,8 @@ class Trajectory:
     """Whether the episode ended in a failure. Shape (N,)."""
     cause: Words | None = None
     """What the failure was, empty without one; `FALL` where it is not given. Shape (N,)."""
+    ground: "Ground | None" = None
+    """What each episode walked on, leaves (N, ...); None is a level floor."""
 
     def __post_init__(self) -> None:
         """Convert, check and seal the arrays."""
@@ -126,7 +131,9 @@ class Trajectory:
         arrays = [f.name for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)]
         whole = {name: getattr(self, name) for name in arrays}
         return replace(
-            self, **{n: v[episodes] if v.ndim == 1 else v[:, episodes] for n, v in whole.items()}
+            self,
+            **{n: v[episodes] if v.ndim == 1 else v[:, episodes] for n, v in whole.items()},
+            ground=None if self.ground is None else self.ground.only(episodes),
         )
 
     def _set(self, name: str, value: NDArray[np.generic]) -> None:

@@ -5,15 +5,19 @@ from fractions import Fraction
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.evaluation.captions import Captions, caption, captions_of
+from wildrobot_cli.evaluation.landscape import on_ground
 from wildrobot_cli.evaluation.metrics import progress
 from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
 from wildrobot_cli.robot import Robot
+
+if TYPE_CHECKING:
+    from wildrobot_cli.env.ground import Ground
 
 MP4 = ".mp4"
 FORMATS = (MP4, ".gif", ".webp", ".png")
@@ -65,7 +69,8 @@ def animate(
     rows = trajectory.alive[:, episode] & (np.arange(trajectory.steps) * trajectory.dt < SECONDS)
     positions = episode_positions(robot, trajectory, episode)[rows]
     captions = captions_of(trajectory, episode)
-    write_video(path, robot, trajectory.dt, positions, captions, on_progress)
+    ground = None if trajectory.ground is None else trajectory.ground.only(episode)
+    write_video(path, robot, trajectory.dt, positions, captions, ground, on_progress)
 
 
 def typical_episode(trajectory: Trajectory) -> int:
@@ -89,6 +94,7 @@ def write_video(
     dt: float,
     positions: np.ndarray,
     captions: Captions | None = None,
+    ground: "Ground | None" = None,
     on_progress: Callable[[float], None] | None = None,
 ) -> None:
     """Render positions with the robot's tracking camera into an animation.
@@ -99,6 +105,7 @@ def write_video(
         dt: time between positions [s].
         positions: qpos. Shape (T, nq).
         captions: what to write over each position.
+        ground: what it stands on; None is a level floor.
         on_progress: called with the share that is done, in 0..1.
 
     Raises:
@@ -109,7 +116,7 @@ def write_video(
     report = on_progress or (lambda _: None)
 
     def frames() -> Iterator[np.ndarray]:
-        for count, frame in enumerate(_rendered(robot, positions[shown])):
+        for count, frame in enumerate(_rendered(robot, positions[shown], ground)):
             yield frame if captions is None else caption(frame, captions, shown[count])
             report((count + 1) / len(shown))
 
@@ -148,12 +155,14 @@ def _encode_picture(path: Path, frames: Iterator[np.ndarray], period: float) -> 
     first.save(path, save_all=True, append_images=others, loop=0, duration=duration, quality=60)
 
 
-def _rendered(robot: Robot, positions: np.ndarray) -> Iterator[np.ndarray]:
+def _rendered(robot: Robot, positions: np.ndarray, ground: "Ground | None") -> Iterator[np.ndarray]:
     """Render each row of positions. Shapes (SIZE, SIZE, 3), uint8."""
     import mujoco
     from PIL import Image
 
     model = robot.visual_model()
+    if ground is not None:
+        model = on_ground(robot, ground, positions[:, robot.root_qpos][:, :2])
     data = mujoco.MjData(model)
     camera = _camera(robot, model)
     fine = round(FINER * SIZE)
