@@ -21,6 +21,7 @@ def walker(bundle_folder, tmp_path):
 
     shutil.copytree(bundle_folder, tmp_path / "walker")
     (tmp_path / "walker.zip").touch()
+    (tmp_path / "notes.txt").write_text("not to be lost")
     return tmp_path
 
 
@@ -124,6 +125,9 @@ def test_a_run_that_is_killed_leaves_a_log_that_eval_reads(walker, command):
         ((*REAL, "--drop", "0.1"), "--drop does not go with --bus"),
         ((*REAL, "--robot", "wildrobot"), "--robot does not go with --bus"),
         (("walker", "--json", "no/out.json"), "--json no/out.json: no such folder"),
+        ((*SHORT, "--json", "walker/a.json"), "--json walker/a.json: lies inside walker"),
+        ((*SHORT, "--json", "walker/README.md"), "--json walker/README.md: lies inside walker"),
+        ((*SHORT, "--json", "notes.txt"), "--json notes.txt: holds something else than results"),
         (("walker",), "the policy was never trained to stand still: give it a velocity"),
         ((*SHORT, "--int8", "--robot", "wildrobt"), "did you mean 'wildrobot'?"),
     ],

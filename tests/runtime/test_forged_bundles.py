@@ -6,11 +6,12 @@ import shutil
 import zipfile
 
 import numpy as np
+import onnx
 import pytest
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.bundle import checksums, open_bundle
-from wildrobot_cli.runtime.golden import read_golden
+from wildrobot_cli.runtime.golden import check_golden, read_golden
 from wildrobot_cli.simulated.configuration import simulation_config
 
 
@@ -174,3 +175,44 @@ def test_a_run_is_told_from_its_bundle(folder, tmp_path):
     )
     shutil.copytree(folder, run / "bundle")
     assert refused(open_bundle, run) == f"{run}: not a bundle; did you mean '{run / 'bundle'}'?"
+
+
+def trace_of(folder):
+    with np.load(folder / "golden.npz") as file:
+        return {name: file[name] for name in file.files}
+
+
+def changed(folder, name, change) -> bytes:
+    """The golden trace with one array changed."""
+    content = io.BytesIO()
+    trace = trace_of(folder)
+    np.savez(content, **{**trace, name: change(trace[name])})
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("action", lambda rows: rows + np.float32(0.3), "golden action differs by 0.3"),
+        ("gyro", lambda rows: rows * np.nan, "golden observation differs by nan"),
+        ("encoders", lambda rows: rows[:, :5], "golden.npz: encoders: expected numbers of shape"),
+    ],
+)
+def test_a_policy_that_does_not_do_what_was_recorded(folder, name, change, message):
+    check_golden(open_bundle(folder))
+    forge(folder, "golden.npz", changed(folder, name, change))
+    assert message in refused(check_golden, open_bundle(folder))
+
+
+def test_a_scale_that_was_changed_with_everything_beside_it(folder):
+    document = json.loads((folder / "policy.json").read_text())
+    document["action_scale"] *= 1.2
+    model = onnx.load(folder / "policy.onnx")
+    for entry in model.metadata_props:
+        if entry.key == "action_scale":
+            entry.value = json.dumps(document["action_scale"])
+    forge(folder, "policy.json", json.dumps(document).encode())
+    forge(folder, "policy.onnx", model.SerializeToString())
+    assert "not the policy that was exported: golden targets" in refused(
+        check_golden, open_bundle(folder)
+    )

@@ -130,6 +130,18 @@ def type_and_run(scene, keyboard, first, second):
     return outcome
 
 
+def test_a_key_is_heard_without_enter(scene, keyboard):
+    outcome = type_and_run(scene, keyboard, b"s", b"q")
+    assert (outcome.trip.cause, outcome.trip.detail) == ("hand", "by key")
+
+
+def test_the_wrong_key_is_an_emergency_after_a_soft_stop_too(scene, keyboard):
+    outcome = type_and_run(scene, keyboard, b"s\n", b"q")
+    assert "emergency" in scene.causes()
+    assert not scene.robot.written.torque
+    assert outcome.trip is not None
+
+
 def test_an_emergency_typed_ahead_of_a_reset_holds(scene, keyboard):
     outcome = type_and_run(scene, keyboard, b"\nr\n", b"q\n")
     assert outcome.trip.cause == "emergency"

@@ -55,11 +55,16 @@ def _beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.tmp")
 
 
-def check_json(path: Path | None) -> None:
+def check_json(path: Path | None, outside: Path | None = None) -> None:
     """Raise when results could not be written to `path`, before the work is done.
 
+    Args:
+        path: of the results.
+        outside: a folder that they do not belong into.
+
     Raises:
-        ConfigError: it is a folder, a device, or in no folder.
+        ConfigError: it is a folder, a device, in no folder, in that one, or a file of something
+            else than results.
         EnvironmentUnavailable: the folder refuses.
     """
     if path is None:
@@ -68,11 +73,24 @@ def check_json(path: Path | None) -> None:
         raise ConfigError(f"--json {path}: no such folder: {path.parent}")
     if path.exists() and not path.is_file():
         raise ConfigError(f"--json {path}: expected the name of a file, this is none")
+    if outside is not None and path.resolve().is_relative_to(outside.resolve()):
+        raise ConfigError(f"--json {path}: lies inside {outside}; choose a place outside of it")
+    if path.is_file() and not _holds_results(path):
+        raise ConfigError(f"--json {path}: holds something else than results; remove it first")
     try:
         _beside(path.resolve()).touch()
         _beside(path.resolve()).unlink()
     except OSError as error:
         raise EnvironmentUnavailable(f"--json {path}: cannot write: {error.strerror}") from error
+
+
+def _holds_results(path: Path) -> bool:
+    """Whether a file may be replaced by results: it is empty, or an object in JSON."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return not text.strip() or isinstance(json.loads(text), dict)
+    except (OSError, ValueError, RecursionError):
+        return False
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

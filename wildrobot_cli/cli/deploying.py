@@ -38,11 +38,11 @@ def export(
 
 def run(
     bundle: Annotated[Path, typer.Argument(help="A policy bundle: its folder or zip.")],
-    forward: Annotated[float, typer.Option("--forward", help="Forward velocity [m/s].")] = 0.0,
-    left: Annotated[float, typer.Option("--left", help="Leftward velocity [m/s].")] = 0.0,
-    turn: Annotated[float, typer.Option("--turn", help="Turning rate [rad/s].")] = 0.0,
+    forward: Annotated[float, typer.Option("--forward", help="Forward velocity \\[m/s].")] = 0.0,
+    left: Annotated[float, typer.Option("--left", help="Leftward velocity \\[m/s].")] = 0.0,
+    turn: Annotated[float, typer.Option("--turn", help="Turning rate \\[rad/s].")] = 0.0,
     seconds: Annotated[
-        float, typer.Option("--seconds", help="Time to walk, then stop softly.")
+        float, typer.Option("--seconds", help="Time to walk, then stop softly \\[s].")
     ] = float("inf"),
     log: Annotated[
         Path | None, typer.Option("--log", metavar="DIR", help="Folder of the log, to be made.")
@@ -63,7 +63,7 @@ def run(
         str | None, typer.Option("--robot", help="Robot to simulate; else the trained one.")
     ] = None,
     latency: Annotated[
-        float, typer.Option("--latency", min=0.0, help="Of the simulated servos [s].")
+        float, typer.Option("--latency", min=0.0, help="Of the simulated servos \\[s].")
     ] = 0.0,
     drop: Annotated[
         float, typer.Option("--drop", min=0.0, max=1.0, help="Share of packets lost.")

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, show_table, write_json
 from wildrobot_cli.commands.export import as_json, export_run
+from wildrobot_cli.config.base import Range
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.export.export import bundle_folder
 from wildrobot_cli.export.job import Export
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -30,7 +32,7 @@ class ExportRequest:
 
 def run_export(request: ExportRequest) -> bool:
     """Export a run, print the proof, write what was asked; return whether it held."""
-    check_json(request.json)
+    check_json(request.json, outside=bundle_folder(request.run, request.out))
     result = export_run(
         request.run,
         request.config,
@@ -39,12 +41,12 @@ def run_export(request: ExportRequest) -> bool:
         request.quantize,
         lambda stage: console.print(f"[dim]{stage}[/dim]"),
     )
-    _show(result)
+    _show(result, request.config.env.commands.forward)
     write_json(request.json, as_json(result))
     return result.passed
 
 
-def _show(result: Export) -> None:
+def _show(result: Export, forward: Range) -> None:
     rows = [
         (gate.name, f"{gate.found:.3g}", f"{gate.limit:g}", "held" if gate.passed else "FAILED")
         for gate in result.gates
@@ -64,7 +66,7 @@ def _show(result: Export) -> None:
     )
     if result.passed:
         console.print(f"[green]passed[/green]: bundle in {result.bundle}, and as a zip beside it")
-        console.print(f"  wildrobot run {result.bundle}")
+        console.print(f"  wildrobot run {result.bundle} --forward {sum(forward) / 2:g}")
     else:
         for gate in (gate for gate in result.gates if not gate.passed):
             found = f"{gate.name}: {gate.found:.3g}, at most {gate.limit:g}"

@@ -11,7 +11,7 @@ from wildrobot_cli.runtime.session import exit_code, summary
 
 def run_and_show(request: RunRequest, json: Path | None) -> int:
     """Run a bundle, write what was asked; return the exit code."""
-    check_json(json)
+    check_json(json, outside=request.bundle)
     place = "a simulated robot" if request.bus is None else request.bus
 
     def announce() -> None:

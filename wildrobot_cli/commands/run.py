@@ -18,6 +18,7 @@ import numpy as np
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.bus_robot import check_bus, open_bus_robot
+from wildrobot_cli.runtime.golden import check_golden
 from wildrobot_cli.runtime.hardware import Robot
 from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import is_log, log_folder
@@ -76,6 +77,7 @@ def run_bundle(
     _check(request)
     bundle, command = open_bundle(request.bundle), np.array(request.command, dtype=float)
     check_command(bundle.description, command)
+    check_golden(bundle)
     place = log_folder(request.log, request.bundle)
     with place as folder, _robot(bundle, request, folder) as robot:
         on_ready()

@@ -18,6 +18,7 @@ from wildrobot_cli.evaluation.gates import judge as judge_gates
 from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
+from wildrobot_cli.runtime.bundle import BROKEN_ZIP
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import root_heading
 from wildrobot_cli.runtime.log import MODES, read_events, read_log
@@ -96,10 +97,10 @@ def _from_truth(
     seen = rows["tick"] >= 0
     ticks = np.arange(rows["tick"][seen][0], rows["tick"][seen][-1] + 1)
     nearest = np.clip(np.searchsorted(rows["tick"][seen], ticks), 0, seen.sum() - 1)
-    with np.load(folder / TRUTH, allow_pickle=False) as file:
-        last = len(file["qpos"]) - 1
-        ticks = ticks[ticks < last]
-        readout = {name: file[name][np.append(ticks, ticks[-1] + 1), None] for name in file.files}
+    truth = _read_truth(folder)
+    ticks = ticks[ticks < len(truth["qpos"]) - 1]
+    rows_of = np.append(ticks, ticks[-1] + 1)
+    readout = {name: states[rows_of, None] for name, states in truth.items()}
     nothing = np.zeros((len(ticks), 1), np.float32)
     command = rows["command"][seen][nearest[: len(ticks)], None]
     asked = {"command": command, "heading_target": nothing, "phase": nothing}
@@ -110,6 +111,20 @@ def _from_truth(
             trajectory, alive=alive, fell=np.array([True]), cause=np.array([STOPPED])
         )
     return scenario_metrics(trajectory, servo_limits(env.robot)), trajectory
+
+
+def _read_truth(folder: Path) -> dict[str, np.ndarray]:
+    """The simulation's states, one row a control period.
+
+    Raises:
+        ConfigError: they do not read.
+    """
+    try:
+        with np.load(folder / TRUTH, allow_pickle=False) as file:
+            states = {name: file[name] for name in file.files}
+        return states | {"qpos": states["qpos"]}
+    except (*BROKEN_ZIP, KeyError) as error:
+        raise ConfigError(f"{folder}: not a readable log: {TRUTH}: {error}") from None
 
 
 def _from_sensors(

@@ -22,6 +22,11 @@ Report = Callable[[str], None]
 """Told what is being done."""
 
 
+def bundle_folder(run: RunFolder, out: Path | None) -> Path:
+    """Return where a run's bundle goes."""
+    return out or run.path / "bundle"
+
+
 def export_bundle(
     run: RunFolder | Path | str,
     out: Path | None = None,
@@ -46,7 +51,7 @@ def export_bundle(
     """
     require_onnx()
     run = run if isinstance(run, RunFolder) else open_run(Path(run))
-    target = out or run.path / "bundle"
+    target = bundle_folder(run, out)
     check_target(target)
     on_progress("loading the policy")
     job = Job.of(run, checkpoint, quantize, config)

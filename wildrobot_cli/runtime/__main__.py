@@ -12,7 +12,7 @@ import numpy as np
 from wildrobot_cli.errors import WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.bus_robot import check_bus, open_bus_robot
-from wildrobot_cli.runtime.golden import TOLERANCE, replay
+from wildrobot_cli.runtime.golden import TOLERANCE, check_golden, replay
 from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.log import log_folder
 from wildrobot_cli.runtime.policy import load
@@ -48,6 +48,7 @@ def check(bundle: Bundle) -> bool:
 
 
 def _run(bundle: Bundle, options: argparse.Namespace) -> int:
+    check_golden(bundle)
     ports = (options.bus, options.imu, options.calibration)
     with log_folder(options.log, options.bundle) as folder:
         robot = open_bus_robot(bundle.description, *ports)

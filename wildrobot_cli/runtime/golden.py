@@ -12,7 +12,7 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.bundle import BROKEN_ZIP, GOLDEN, LARGEST, Bundle
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.limits import TargetLimits
-from wildrobot_cli.runtime.policy import OnnxPolicy
+from wildrobot_cli.runtime.policy import OnnxPolicy, load
 
 TOLERANCE = 1e-5
 """Largest difference of an observation, action or target that counts as the same."""
@@ -105,6 +105,17 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
     places = {name: _place(gap, names.get(name, joints.names)) for name, gap in gaps.items()}
     largest = {name: float(gap.max()) for name, gap in gaps.items()}
     return Replay(largest, places, np.array(seconds))
+
+
+def check_golden(bundle: Bundle) -> None:
+    """Raise `ConfigError` when a bundle does not do what it did when it was exported."""
+    result = replay(bundle, load(bundle))
+    for name, gap in result.differences.items():
+        if not gap <= TOLERANCE:
+            raise ConfigError(
+                f"{bundle.path}: not the policy that was exported: golden {name} differs by "
+                f"{gap:.2g} in {result.places[name]}"
+            )
 
 
 def _place(gap: np.ndarray, names: tuple[str, ...]) -> str:

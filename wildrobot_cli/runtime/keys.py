@@ -3,6 +3,7 @@
 import os
 import select
 import sys
+import termios
 import threading
 import time
 from collections.abc import Iterator
@@ -12,7 +13,9 @@ from wildrobot_cli.runtime.loop import Loop
 
 REFRESH = 0.1
 """Time between two looks at whether the run has ended [s]."""
-HELP = "Enter: emergency stop   s: soft stop   r: reset after a stop   q: soft stop and quit"
+HELP = "s: soft stop   r: reset after it   q: stop and quit   any other key: emergency stop"
+END_OF_INPUT = "\x04"
+"""Ctrl-D, where keys come one by one."""
 
 
 def on_terminal() -> bool:
@@ -29,11 +32,32 @@ def keys(loop: Loop) -> Iterator[None]:
     ended = threading.Event()
     thread = threading.Thread(target=_listen, args=(loop, ended), name="keys", daemon=True)
     thread.start()
+    with _one_by_one(sys.stdin.fileno()):
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(2 * REFRESH)
+
+
+@contextmanager
+def _one_by_one(terminal: int) -> Iterator[None]:
+    """Have keys come as they are pressed, not with Enter; in the background nothing changes."""
+    try:
+        foreground = os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it is no shell's terminal
+        foreground = True
+    if not foreground:
+        yield
+        return
+    before = termios.tcgetattr(terminal)
+    single = termios.tcgetattr(terminal)
+    single[3] &= ~termios.ICANON
+    termios.tcsetattr(terminal, termios.TCSANOW, single)
     try:
         yield
     finally:
-        ended.set()
-        thread.join(2 * REFRESH)
+        termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def _listen(loop: Loop, ended: threading.Event) -> None:
@@ -49,15 +73,17 @@ def _listen(loop: Loop, ended: threading.Event) -> None:
         if not typed:  # the terminal is gone, or Ctrl-D: nobody is waited for any more
             loop.quit()
             time.sleep(REFRESH)
-        for line in typed.decode(errors="replace").splitlines():
-            _obey(loop, line.strip())
+        for key in typed.decode(errors="replace"):
+            _obey(loop, key)
 
 
-def _obey(loop: Loop, line: str) -> None:
-    if line == "r":
+def _obey(loop: Loop, key: str) -> None:
+    if key == END_OF_INPUT:
+        loop.quit()
+    elif key == "r":
         loop.reset()
-    elif line in ("s", "q"):
-        if line == "q":
+    elif key in ("s", "q"):
+        if key == "q":
             loop.quit()
         loop.stop("hand", "by key")
     else:
