@@ -112,6 +112,15 @@ def strengths(state):
 
 def test_share_is_logged():
     states = follow(0.05, jnp.zeros(NUM))
-    logged = curriculum_metrics(states)["curriculum/share"]
+    logged = curriculum_metrics(states, DT)["curriculum/share"]
     np.testing.assert_allclose(logged[WINDOW - 1 :: WINDOW], [0.5, 0.8, 1.0, 1.0], atol=1e-6)
-    assert curriculum_metrics(Followers().reset(None)) == {}
+    assert curriculum_metrics(Followers().reset(None), DT) == {}
+
+
+def test_what_the_share_is_judged_by_is_logged():
+    states = follow(0.05, jnp.zeros(NUM).at[0].set(1.0))
+    logged = curriculum_metrics(states, DT)
+    middle, end = WINDOW // 2, WINDOW - 1
+    np.testing.assert_allclose(logged["curriculum/velocity_error"][middle], 0.05, rtol=1e-5)
+    np.testing.assert_allclose(logged["curriculum/falls"][middle], 1 / NUM / DT, rtol=1e-5)
+    assert np.isnan(logged["curriculum/falls"][end]), "a new window has just begun"

@@ -250,6 +250,7 @@ def test_a_port_that_is_none_is_refused(description, file, tmp_path):
         (("bus", "imu", None), "--bus needs --calibration: the file that says how its servos"),
         ((None, "imu", None), "--imu needs --bus"),
         ((None, None, Path("c")), "--calibration needs --bus"),
+        (("/dev/a", "/dev/../dev/a", Path("c")), "--bus and --imu are the same port, /dev/a"),
     ],
 )
 def test_a_robot_is_named_whole_or_not_at_all(ways, message):

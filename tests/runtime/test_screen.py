@@ -40,6 +40,15 @@ def test_after_a_stop_the_status_line_says_why_and_what_to_press(log):
     assert line == "  12.3 s stopped: tilt   r: reset   q: quit"
 
 
+@pytest.mark.parametrize("columns", [10, 40, 200])
+def test_the_status_line_is_cut_to_a_narrow_terminal(monkeypatch, capsys, columns):
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    plain_display().status("x" * WIDTH)
+    shown = capsys.readouterr().out
+    assert shown == "\r" + "x" * min(WIDTH, columns - 1) + "\x1b[K"
+
+
 @pytest.mark.parametrize("live", [True, False])
 def test_what_follows_the_status_line_begins_a_line_of_its_own(monkeypatch, capsys, live):
     monkeypatch.setattr("sys.stdout.isatty", lambda: live, raising=False)

@@ -81,6 +81,21 @@ def share_of(info: dict[str, Any]) -> jax.Array | None:
     return info[_INFO].share if _INFO in info else None
 
 
-def curriculum_metrics(state: State) -> dict[str, jax.Array]:
-    """What a log should say of it; nothing where there is no curriculum."""
-    return {"curriculum/share": state.info[_INFO].share} if _INFO in state.info else {}
+def curriculum_metrics(state: State, dt: float) -> dict[str, jax.Array]:
+    """What a log should say of it; nothing where there is no curriculum.
+
+    Velocity error [m/s] and falls [1/s] are what it judges by, in the present window so far, and
+    NaN where that has just begun. Every control step counts, those of falling robots too.
+
+    Args:
+        state: of a batch.
+        dt: control period [s].
+    """
+    if _INFO not in state.info:
+        return {}
+    progress: Progress = state.info[_INFO]
+    return {
+        "curriculum/share": progress.share,
+        "curriculum/velocity_error": progress.error / progress.steps,
+        "curriculum/falls": progress.falls / (progress.steps * dt),
+    }

@@ -5,6 +5,7 @@ are written and the joints whose reading is oldest are read, half of them a peri
 """
 
 import math
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -137,7 +138,7 @@ class BusRobot:
 
 
 def check_bus(bus: str | None, imu: str | None, calibration: Path | None) -> None:
-    """Raise `ConfigError` when what a real robot needs is missing, or is there without a bus."""
+    """Raise `ConfigError` for ports and files of a real robot that cannot be, or not together."""
     rest = {
         "--imu": (imu, "the serial port of the IMU (BNO085, UART-RVC mode)"),
         "--calibration": (calibration, "the file that says how its servos are mounted"),
@@ -147,6 +148,8 @@ def check_bus(bus: str | None, imu: str | None, calibration: Path | None) -> Non
             raise ConfigError(f"{option} needs --bus: the serial port of a real robot's servos")
         if bus is not None and value is None:
             raise ConfigError(f"--bus needs {option}: {what}; see docs/runtime.md")
+    if bus is not None and imu is not None and os.path.realpath(bus) == os.path.realpath(imu):
+        raise ConfigError(f"--bus and --imu are the same port, {bus}; expected one for each")
 
 
 def open_bus_robot(description: Description, bus: str, imu: str, calibration: Path) -> BusRobot:

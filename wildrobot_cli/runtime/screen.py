@@ -1,5 +1,6 @@
 """What a run shows: events as they come and, on a terminal, a line on where the robot stands."""
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from wildrobot_cli.runtime.supervisor import Event, Mode
 from wildrobot_cli.runtime.watchdogs import Trip
 
 WIDTH = 79
-"""Columns of the status line: it must not wrap on the narrowest of terminals."""
+"""Columns of the status line; on a narrower terminal it is cut to that."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ def plain_display() -> Display:
 
     def status(line: str) -> None:
         if live:
-            print(f"\r{line}\x1b[K", end="", flush=True)
+            width = shutil.get_terminal_size((WIDTH + 1, 0)).columns - 1
+            print(f"\r{line[:width]}\x1b[K", end="", flush=True)
 
     def event(happened: Event) -> None:
         before = "\r" if live else ""

@@ -189,7 +189,8 @@ class Learner:
         recording = Recording(flight, data.reward, data.discount == 0)
         metrics |= rollout_metrics(env_state, data)
         metrics |= health((params, amp and amp.params), normalizer)
-        metrics |= style_metrics | amp_metrics | curriculum_metrics(env_state)
+        metrics |= style_metrics | amp_metrics
+        metrics |= curriculum_metrics(env_state, self.env.unwrapped.dt)
         return _strongly_typed(after), metrics, recording
 
     def _collect(self, state: TrainingState, key: jax.Array) -> tuple[State, types.Transition]:
