@@ -1,5 +1,40 @@
-"""`python -m wildrobot_cli`."""
+"""`wildrobot`, and `python -m wildrobot_cli`."""
 
-from wildrobot_cli.cli.app import main
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
 
-main()
+_SIGNALLED = 128
+"""Exit codes above this say which signal ended the program."""
+
+
+def main() -> NoReturn:
+    """Run the command line; Ctrl-C is no traceback from the first import on."""
+    try:
+        from wildrobot_cli.cli.app import main as run
+
+        run()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        _leave(_SIGNALLED + 2)
+    except SystemExit as end:
+        if isinstance(end.code, int) and end.code > _SIGNALLED:
+            _leave(end.code)
+        raise
+
+
+def _leave(code: int) -> NoReturn:
+    """End without what Python does last.
+
+    A signal can leave a computation behind. JAX would wait for it in the end while holding the
+    lock that the computation's simulations need: neither would ever finish.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,6 +1,7 @@
 """`wildrobot eval` on the log of a run on a robot."""
 
 import json
+import re
 import shutil
 
 import numpy as np
@@ -92,6 +93,25 @@ def test_a_robot_that_stopped_itself_fails_the_gate(command, log, simulated, cau
     done = command("eval", "stood")
     assert done.code == 1, done
     assert "FAILED" in done.out
+
+
+@pytest.mark.parametrize("causes", [(), ("walking",), ("walking", "clamp", "command")])
+def test_a_log_that_does_not_say_how_it_ended_fails_the_gate(command, log, tmp_path, causes):
+    happened(log, *causes)
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 1, done
+    figures = json.loads((tmp_path / "out.json").read_text())["scenarios"]["log"]
+    assert figures["fall_causes"] == {"cut off": [3.0]}
+
+
+def test_a_simulation_that_was_not_the_policys_is_refused(command, log):
+    text = (log / "env.yaml").read_text()
+    changed = re.sub(r"(?m)^control_period: .*$", "control_period: 0.01", text)
+    assert changed != text
+    (log / "env.yaml").write_text(changed)
+    done = command("eval", "stood")
+    assert done.code == 2
+    assert "env.yaml: env.control_period: expected 0.02 as in policy.json, got 0.01" in done.err
 
 
 def test_a_stop_before_the_walk_fails_the_gate_and_gives_no_figures(command, log, tmp_path):

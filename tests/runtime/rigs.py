@@ -81,6 +81,9 @@ class StandingRobot:
             self.clock.sleep(timeout)
         return seen
 
+    def unheard(self) -> tuple[str, ...]:
+        return ()
+
     def write(self, targets: np.ndarray) -> None:
         self.written.take(targets)
         if np.isfinite(targets).all():
@@ -155,6 +158,10 @@ class LevelImu:
     def __init__(self) -> None:
         self._rng = np.random.default_rng(0)
         self.fault: Callable[[ImuReading], ImuReading | None] = lambda reading: reading
+
+    @property
+    def heard(self) -> bool:
+        return self.fault(ImuReading(np.zeros(3), np.zeros(4))) is not None
 
     def read(self) -> ImuReading | None:
         level = np.array([1.0, 0.0, 0.0, 0.0])

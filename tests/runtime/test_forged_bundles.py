@@ -2,17 +2,21 @@
 
 import io
 import json
+import os
+import re
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
 
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.robot import load_robot
 from wildrobot_cli.runtime.bundle import checksums, open_bundle
 from wildrobot_cli.runtime.golden import check_golden, read_golden
-from wildrobot_cli.simulated.configuration import simulation_config
+from wildrobot_cli.simulated.configuration import check_same_servos, simulation_config
 
 
 @pytest.fixture
@@ -43,7 +47,7 @@ def refused(act, *arguments) -> str:
         (b'{"a":' * 900 + b"1" + b"}" * 900, "policy.json: schema_version: missing"),
         (b"\xff\xfe", "policy.json: not JSON"),
         (b"", "policy.json: not JSON"),
-        (b"[]", "expected a mapping"),
+        (b"[]", "walker: policy.json: expected a mapping, got '[]'"),
         (b"9" * 5000, "policy.json: not JSON"),
         (b'{"schema_version": ' + b"9" * 400 + b"}", "schema_version: expected a whole number"),
     ],
@@ -86,6 +90,50 @@ def test_a_simulated_robot_without_its_configuration(folder):
 def test_a_simulated_robot_with_another_configuration(folder, text):
     forge(folder, "config.yaml", text.encode())
     assert "config.yaml" in refused(simulation_config, open_bundle(folder))
+
+
+@pytest.mark.parametrize(("key", "value"), [("control_period", "0.01"), ("action_scale", "0.25")])
+def test_a_configuration_that_contradicts_the_description(folder, key, value):
+    text = (folder / "config.yaml").read_text()
+    changed = re.sub(rf"(?m)^( +{key}:).*$", rf"\1 {value}", text)
+    assert changed != text
+    forge(folder, "config.yaml", changed.encode())
+    message = refused(simulation_config, open_bundle(folder))
+    assert f"config.yaml: env.{key}: expected " in message
+    assert f"as in policy.json, got {value}" in message
+
+
+@pytest.mark.parametrize("key", ["kp", "torque_limit", "damping"])
+def test_servos_that_are_not_those_of_the_description(folder, key):
+    document = json.loads((folder / "policy.json").read_text())
+    document["joints"][key][2] *= 1.5
+    forge(folder, "policy.json", json.dumps(document).encode())
+    bundle = open_bundle(folder)
+    robot = load_robot(simulation_config(bundle).robot)
+    message = refused(check_same_servos, bundle.description, robot, "walker")
+    assert f"walker: joint '{robot.joint_names[2]}': {key} " in message
+    assert "on the robot 'wildrobot'" in message
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "SHA256SUMS is empty"),
+        (b"\x80\x81 rubbish", "SHA256SUMS: line 1: expected a checksum and a file's name"),
+        (64 * b"0" + b" policy.json\n", "SHA256SUMS: line 1: expected"),
+    ],
+)
+def test_checksums_that_are_none(folder, content, message):
+    (folder / "SHA256SUMS").write_bytes(content)
+    assert message in refused(open_bundle, folder)
+
+
+@pytest.mark.parametrize("name", ["SHA256SUMS", "policy.json", "policy.onnx"])
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_a_folder_or_pipe_in_a_files_place_is_named(folder, name, make):
+    (folder / name).unlink()
+    make(folder / name)
+    assert f"damaged bundle: {name} does not belong to it" in refused(open_bundle, folder)
 
 
 # --- golden.npz

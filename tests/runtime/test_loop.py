@@ -156,6 +156,24 @@ def test_a_robot_that_gives_nothing_is_not_waited_for_without_end(rig):
     assert rig.written.targets == []
 
 
+@pytest.mark.parametrize(
+    ("servo", "imu", "never"),
+    [
+        (3, False, r"never heard: servo 3 \(left_hip_roll\)$"),
+        (None, True, r"never heard: the IMU$"),
+        (1, True, r"never heard: servo 1 \(waist_yaw\), the IMU$"),
+    ],
+)
+def test_what_was_never_heard_is_named(bundle, tmp_path, servo, imu, never):
+    rig = Rig(bundle.description, tmp_path, bus=True)
+    rig.bus.fault = lambda asked, answer: b"" if asked == servo else answer
+    if imu:
+        rig.imu.fault = lambda reading: None
+    with pytest.raises(EnvironmentUnavailable, match=never):
+        rig.run(40)
+    assert rig.written.targets == []
+
+
 def test_servos_lose_their_torque_when_the_loop_breaks(rig):
     def broken(observation):
         raise ZeroDivisionError

@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import threading
 import time
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import session
+from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.session import check_seconds, run_session
 
 
@@ -60,6 +62,21 @@ def test_a_program_that_fails_stops_softly_and_saves_the_log(scene):
         scene.run(when_moving(scene, fail), seconds=60.0)
     assert not scene.robot.written.torque
     assert scene.causes()[-2:] == ["program", "stopped"]
+    assert (scene.folder / "log.npz").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_while_the_log_is_saved_loses_nothing(scene, monkeypatch, number):
+    save = RunLog.save
+
+    def interrupted(log):
+        os.kill(os.getpid(), number)
+        return save(log)
+
+    monkeypatch.setattr(RunLog, "save", interrupted)
+    outcome = scene.run(seconds=0.3)
+    assert outcome.passed
+    assert outcome.interrupted == number
     assert (scene.folder / "log.npz").is_file()
 
 

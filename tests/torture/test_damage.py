@@ -11,7 +11,7 @@ import pytest
 
 from wildrobot_cli import evaluate, resume, train
 from wildrobot_cli.errors import RunError
-from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training import checkpoint_list, checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 
 
@@ -42,13 +42,13 @@ def empty(folder: Path) -> None:
 
 def other_shapes(checkpoint: Path, part: str) -> None:
     """Put whole, well-described arrays of other shapes in the place of a part."""
-    manifest = json.loads((checkpoint / checkpoints.MANIFEST).read_text())
+    manifest = json.loads((checkpoint / checkpoint_list.MANIFEST).read_text())
     shutil.rmtree(checkpoint / part)
     tree = {"params": np.zeros((3, 3), np.float32)}
     sums = checkpoints._write_trees(checkpoint, {part: tree})
     kept = {k: v for k, v in manifest["sha256"].items() if not k.startswith(f"{part}/")}
     manifest["sha256"] = kept | {k: v for k, v in sums.items() if k.startswith(f"{part}/")}
-    (checkpoint / checkpoints.MANIFEST).write_text(json.dumps(manifest))
+    (checkpoint / checkpoint_list.MANIFEST).write_text(json.dumps(manifest))
 
 
 def inside(part: str, damage: Callable[[Path], None]) -> Callable[[Path], None]:
@@ -83,7 +83,7 @@ def damaged(three, tmp_path, request):
     """A copy of it with its newest checkpoint damaged."""
     shutil.copytree(three[1], tmp_path / "run")
     run = RunFolder(tmp_path / "run")
-    newest = checkpoints.find_checkpoint(run.checkpoints, "latest")
+    newest = checkpoint_list.find_checkpoint(run.checkpoints, "latest")
     DAMAGES[request.param](newest)
     return run, newest
 
@@ -96,7 +96,7 @@ def test_the_one_before_is_used_and_the_damage_is_named(three, damaged, caplog):
     assert message.startswith(f"{newest}: damaged checkpoint: ")
     assert message.endswith(f"set aside as damaged-{newest.name}, going on from {80:012d}")
     assert result.params_sha256 == three[0].params_sha256
-    names = [path.name for path in checkpoints.list_checkpoints(run.checkpoints)]
+    names = [path.name for path in checkpoint_list.list_checkpoints(run.checkpoints)]
     assert names == [f"{steps:012d}" for steps in (40, 80, 120)]
 
 
@@ -111,7 +111,7 @@ def test_an_evaluation_does_not_take_another_one_silently(damaged):
 def test_with_all_of_them_damaged_nothing_is_changed(three, tmp_path):
     shutil.copytree(three[1], tmp_path / "run")
     run = RunFolder(tmp_path / "run")
-    for path in checkpoints.list_checkpoints(run.checkpoints):
+    for path in checkpoint_list.list_checkpoints(run.checkpoints):
         flip(path / "policy")
     before = {p: p.read_bytes() for p in run.checkpoints.rglob("*") if p.is_file()}
     with pytest.raises(RunError, match=f"{120:012d}: damaged checkpoint: policy/"):
@@ -121,8 +121,8 @@ def test_with_all_of_them_damaged_nothing_is_changed(three, tmp_path):
 
 def test_every_kind_of_damage_is_found_in_either_part(three):
     """The planted faults above are faults: a sound copy is read without complaint."""
-    newest = checkpoints.find_checkpoint(three[1] / "checkpoints", "latest")
-    manifest = json.loads((newest / checkpoints.MANIFEST).read_text())
+    newest = checkpoint_list.find_checkpoint(three[1] / "checkpoints", "latest")
+    manifest = json.loads((newest / checkpoint_list.MANIFEST).read_text())
     assert {name.split("/")[0] for name in manifest["sha256"]} == {"policy", "trainer"}
     assert len(DAMAGES) == 10
     assert jax.tree.leaves(manifest["shapes"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from wildrobot_cli import Config, resume, train
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 
 TRAIN = [sys.executable, "-m", "wildrobot_cli", "train"]

@@ -13,7 +13,7 @@ import pytest
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.training import devices
-from wildrobot_cli.training.checkpoints import find_checkpoint
+from wildrobot_cli.training.checkpoint_list import find_checkpoint
 
 TINY_MJX = (
     "env.engine=mjx",

@@ -11,8 +11,8 @@ import pytest
 
 from wildrobot_cli import resume, train
 from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.training import checkpoints
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training import checkpoint_list, checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 
 
@@ -92,7 +92,7 @@ def test_a_checkpoint_that_does_not_fit_leaves_those_before_it(small_disk):
         f"{place}: cannot save: No space left on device; what was saved before is whole"
     )
     assert not list(small_disk.glob(".writing-*"))
-    for path in checkpoints.list_checkpoints(small_disk):
+    for path in checkpoint_list.list_checkpoints(small_disk):
         back = checkpoints.restore(path, "policy", tree, "robot")
         np.testing.assert_array_equal(back["a"], tree["a"])
 

@@ -13,7 +13,7 @@ from wildrobot_cli.commands.replay import replay
 from wildrobot_cli.env.flight import Flight
 from wildrobot_cli.errors import RunError
 from wildrobot_cli.training import faults
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.faults import TrainingDiverged, read_dump
 from wildrobot_cli.training.learner import Recording
 from wildrobot_cli.training.run_folder import RunFolder

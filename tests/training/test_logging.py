@@ -14,7 +14,7 @@ import pytest
 
 from wildrobot_cli import resume, train
 from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.histograms import Bins, histogram, shares
 from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.run_folder import RunFolder

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from wildrobot_cli import Config, resume, train
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.run_folder import RunFolder
 from wildrobot_cli.training.signals import Interrupted, stop_requests
 

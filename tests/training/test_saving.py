@@ -11,7 +11,7 @@ import time
 import pytest
 
 from wildrobot_cli import train
-from wildrobot_cli.training import checkpoints, saving
+from wildrobot_cli.training import checkpoint_list, checkpoints, saving
 from wildrobot_cli.training.background import Background
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -34,7 +34,7 @@ def with_checkpoints(config, **settings):
 
 
 def steps_in(run: RunFolder) -> list[int]:
-    return [int(path.name) for path in checkpoints.list_checkpoints(run.checkpoints)]
+    return [int(path.name) for path in checkpoint_list.list_checkpoints(run.checkpoints)]
 
 
 def test_a_checkpoint_every_so_many_iterations(tiny_config, trained, tmp_path):
@@ -55,16 +55,16 @@ def test_every_checkpoint_is_scored_and_the_best_outlives_newer_ones(
     scores = iter([(0.5, 0.2), (1.0, 0.3), (0.5, 0.1)])
     monkeypatch.setattr(
         "wildrobot_cli.training.judge.Judge.score",
-        lambda _judge, _policy: checkpoints.Score(*next(scores)),
+        lambda _judge, _policy: checkpoint_list.Score(*next(scores)),
     )
     train(with_checkpoints(tiny_config, every_iterations=1, keep=1), tmp_path, "run")
     run = RunFolder(tmp_path / "run")
     assert steps_in(run) == [80, 120]
-    assert checkpoints.find_checkpoint(run.checkpoints, "best").name == f"{80:012d}"
+    assert checkpoint_list.find_checkpoint(run.checkpoints, "best").name == f"{80:012d}"
 
 
 def test_the_score_is_of_real_rollouts_and_the_same_each_time(run):
-    score = checkpoints.read_score(checkpoints.find_checkpoint(run.checkpoints, "best"))
+    score = checkpoint_list.read_score(checkpoint_list.find_checkpoint(run.checkpoints, "best"))
     assert 0 <= score.success_rate <= 1
     assert 0 < score.velocity_error < 5
 
@@ -115,13 +115,13 @@ def test_a_kill_in_the_middle_of_a_write_leaves_the_one_before_whole(tmp_path):
     process.send_signal(signal.SIGKILL)
     process.communicate()
     assert list(tmp_path.glob(".writing-*"))
-    assert [path.name for path in checkpoints.list_checkpoints(tmp_path)] == [f"{1:012d}"]
+    assert [path.name for path in checkpoint_list.list_checkpoints(tmp_path)] == [f"{1:012d}"]
     import numpy as np
 
     like = {"a": np.zeros(6)}
-    found = checkpoints.find_checkpoint(tmp_path, "latest")
+    found = checkpoint_list.find_checkpoint(tmp_path, "latest")
     assert checkpoints.restore(found, "policy", like, "robot")["a"].tolist() == list(range(6))
-    checkpoints.prune(tmp_path, keep=1)
+    checkpoint_list.prune(tmp_path, keep=1)
     assert not list(tmp_path.glob(".writing-*"))
 
 

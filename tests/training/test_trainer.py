@@ -8,7 +8,7 @@ import pytest
 from wildrobot_cli import Config, train
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.training import trainer
-from wildrobot_cli.training.checkpoints import list_checkpoints
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.faults import TrainingDiverged
 from wildrobot_cli.training.run_folder import RunFolder
 

@@ -3,7 +3,10 @@
 Nothing heavy is imported here: `wildrobot --help` must answer at once.
 """
 
+import os
+import signal
 import sys
+from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -11,7 +14,7 @@ import typer
 from wildrobot_cli.cli import deploying, learning, measuring
 from wildrobot_cli.cli.motion_app import motion
 from wildrobot_cli.cli.options import ReportCommand
-from wildrobot_cli.errors import WildRobotError
+from wildrobot_cli.errors import EnvironmentUnavailable, WildRobotError
 
 app = typer.Typer(
     name="wildrobot",
@@ -45,6 +48,7 @@ def common(
 
 def main() -> NoReturn:
     """Run the command line; every error becomes one message and an exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         app(standalone_mode=True)
     except WildRobotError as error:
@@ -52,6 +56,13 @@ def main() -> NoReturn:
             raise
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if _debug:
+            raise
+        place = "" if error.filename is None else f"{error.filename}: "
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+        _drop_output()
+        sys.exit(EnvironmentUnavailable.exit_code)
     except Exception as error:
         if _debug:
             raise
@@ -62,7 +73,17 @@ def main() -> NoReturn:
             file=sys.stderr,
         )
         sys.exit(1)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        sys.exit(130)
     sys.exit(0)
+
+
+def _terminated(number: int, _: FrameType | None) -> NoReturn:
+    """End as Ctrl-C does: what was begun beside the user's files is removed."""
+    sys.exit(128 + number)
+
+
+def _drop_output() -> None:
+    """Drop what could not be written: Python would try, and complain, once more when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,17 @@ from rich.text import Text
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 
-console = Console(highlight=False)
+
+class _Output(Console):
+    """A console whose reader may go away: hours of work do not end with `| head`."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; Python itself, too, when it ends."""
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+console: Console = _Output(highlight=False)
 """Where results go. Piped, it writes plain text without control codes."""
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from wildrobot_cli.cli.options import CheckpointOption, JsonOption, SeedOption, SetOption
+from wildrobot_cli.errors import ConfigError
 
 
 def export(
@@ -24,15 +25,20 @@ def export(
     json: JsonOption = None,
 ) -> None:
     """Write a policy bundle for a robot, and prove that it does what was trained."""
-    from wildrobot_cli.commands.settings import load_config, prepare_jax
+    from wildrobot_cli.commands.settings import load_config, open_trained, prepare_jax
+    from wildrobot_cli.export.files import bundle_folder, check_target
 
     prepare_jax()
-    from wildrobot_cli.cli.export_view import ExportRequest, run_export
-    from wildrobot_cli.training.run_folder import open_run
-
-    folder = open_run(run)
+    if quantize not in (None, "int8"):
+        raise ConfigError(f"--quantize {quantize}: expected int8")
+    folder = open_trained(run, checkpoint, overrides)
+    target = bundle_folder(folder, out)
+    check_target(target)
     settings = load_config(folder.config_file, overrides, seed=seed)
-    if not run_export(ExportRequest(folder, settings, out, checkpoint, quantize, json)):
+    from wildrobot_cli.cli.export_view import ExportRequest, run_export
+
+    wanted = ExportRequest(folder, settings, target, checkpoint, quantize is not None, json)
+    if not run_export(wanted):
         raise typer.Exit(1)
 
 

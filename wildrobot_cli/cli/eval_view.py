@@ -11,7 +11,7 @@ from wildrobot_cli.cli.animating import show_video, video_file
 from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
 from wildrobot_cli.commands.settings import load_config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
-from wildrobot_cli.evaluation.run_log import evaluate_log
+from wildrobot_cli.evaluation.run_log import ENDINGS, SCENARIO, evaluate_log
 from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
 from wildrobot_cli.evaluation.video import animate
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
@@ -142,6 +142,8 @@ def show_log(folder: Path, json: Path | None) -> bool:
     check_json(json)
     evaluation = evaluate_log(folder)
     show_evaluation(evaluation)
+    for cause, times in evaluation.scenarios[SCENARIO]["fall_causes"].items():
+        console.print(f"{times[0]:.1f} s after its first step: {ENDINGS[cause]}", soft_wrap=True)
     write_json(json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
     return evaluation.passed
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, show_table, write_json
-from wildrobot_cli.commands.export import as_json, export_run
+from wildrobot_cli.commands.export import as_json
 from wildrobot_cli.config.base import Range
 from wildrobot_cli.config.schema import Config
-from wildrobot_cli.export.export import bundle_folder
+from wildrobot_cli.export.export import export_bundle
 from wildrobot_cli.export.job import Export
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -20,25 +20,25 @@ class ExportRequest:
     """The run."""
     config: Config
     """Its configuration, with overrides."""
-    out: Path | None
-    """Where the bundle goes; into the run when None."""
+    out: Path
+    """Where the bundle goes."""
     checkpoint: str | None
     """Control steps of the checkpoint; the newest when None."""
-    quantize: str | None
-    """Kind of quantization; none when None."""
+    quantize: bool
+    """Whether to write a policy of 8 bits, too."""
     json: Path | None
     """Results file to write."""
 
 
 def run_export(request: ExportRequest) -> bool:
     """Export a run, print the proof, write what was asked; return whether it held."""
-    check_json(request.json, outside=bundle_folder(request.run, request.out))
-    result = export_run(
+    check_json(request.json, outside=request.out)
+    result = export_bundle(
         request.run,
-        request.config,
         request.out,
         request.checkpoint,
         request.quantize,
+        request.config,
         lambda stage: console.print(f"[dim]{stage}[/dim]"),
     )
     _show(result, request.config.env.commands.forward)

@@ -138,6 +138,7 @@ def evaluate(
     """Measure a run's policy on scenarios, from physics; or the log of a run on a robot."""
     from wildrobot_cli.commands.settings import (
         as_overrides,
+        open_trained,
         prepare_jax,
         prepare_rendering,
         rendering_obstacle,
@@ -162,11 +163,14 @@ def evaluate(
         prepare_rendering()
     elif report is not None:
         no_rendering = rendering_obstacle()
+    from wildrobot_cli.config.scenario import load_scenarios
+
+    folder = open_trained(run, checkpoint, overrides)
+    other = None if against is None else open_trained(against, checkpoint, overrides)
+    load_scenarios(tuple(scenario))
     from wildrobot_cli.cli.compare_view import run_comparison
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
-    from wildrobot_cli.training.run_folder import open_run
 
-    folder = open_run(run)
     page = None if report is None else Path(report) if report else folder.report_file
     request = EvalRequest(
         run=folder,
@@ -174,7 +178,7 @@ def evaluate(
         episodes=episodes,
         overrides=(*overrides, *as_overrides({"seed": seed, "env.engine": engine})),
         checkpoint=checkpoint,
-        against=None if against is None else open_run(against),
+        against=other,
         sim_to_sim=sim_to_sim,
         video=video,
         report=page,

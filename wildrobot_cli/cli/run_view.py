@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from wildrobot_cli.cli.console import check_json, write_json
+from wildrobot_cli.cli.console import check_json, console, write_json
 from wildrobot_cli.commands.run import RunRequest, as_json, run_bundle
 from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.screen import plain_display
@@ -15,9 +15,13 @@ def run_and_show(request: RunRequest, json: Path | None) -> int:
     place = "a simulated robot" if request.bus is None else request.bus
 
     def announce() -> None:
-        print(f"running {request.bundle} on {place}\n{HELP}", flush=True)
+        _say(f"running {request.bundle} on {place}", HELP)
 
     outcome = run_bundle(request, plain_display(), announce)
-    print("\n".join(summary(outcome)))
+    _say(*summary(outcome))
     write_json(json, as_json(outcome))
     return exit_code(outcome)
+
+
+def _say(*lines: str) -> None:
+    console.print("\n".join(lines), soft_wrap=True, markup=False)

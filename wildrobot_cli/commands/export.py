@@ -1,34 +1,8 @@
-"""`wildrobot export`: write and prove a policy bundle."""
+"""What `wildrobot export --json` writes."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from wildrobot_cli.config.schema import Config
-from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.export.export import export_bundle
 from wildrobot_cli.export.job import Export
-from wildrobot_cli.training.run_folder import RunFolder
-
-Quantization = Literal["int8"]
-
-
-def export_run(
-    run: RunFolder,
-    config: Config,
-    out: Path | None,
-    checkpoint: str | None,
-    quantize: str | None,
-    on_progress: Callable[[str], None],
-) -> Export:
-    """Export a run with a configuration, its own or a changed one.
-
-    Raises:
-        ConfigError: an unknown quantization, or a run or place that does not fit.
-    """
-    if quantize not in (None, "int8"):
-        raise ConfigError(f"--quantize {quantize}: expected int8")
-    return export_bundle(run, out, checkpoint, quantize is not None, config, on_progress)
 
 
 def as_json(result: Export) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`wildrobot run`: a policy bundle on a robot, a simulated one unless a bus is named."""
 
-import math
 import shutil
 import signal
 import subprocess
@@ -24,10 +23,13 @@ from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import is_log, log_folder
 from wildrobot_cli.runtime.screen import Display
 from wildrobot_cli.runtime.session import Outcome, check_seconds, run_session
+from wildrobot_cli.runtime.signals import undisturbed
 from wildrobot_cli.runtime.socket_robot import SocketRobot
 
 PATIENCE = 30.0
 """How long the simulated robot may take to start [s]."""
+SLOWEST = 1.0
+"""Largest latency that a simulated link may have [s]."""
 FAREWELL = 10.0
 """How long it may take to end [s]."""
 
@@ -100,8 +102,9 @@ def _check(request: RunRequest) -> None:
     """Raise `ConfigError` for options that cannot be, or not together."""
     check_bus(request.bus, request.imu, request.calibration)
     check_seconds(request.seconds)
-    if not 0 <= request.latency < math.inf:
-        raise ConfigError(f"--latency: expected a time of 0 or more, got {request.latency:g}")
+    if not 0 <= request.latency <= SLOWEST:
+        expected = f"a time in 0 .. {SLOWEST:g} s"
+        raise ConfigError(f"--latency: expected {expected}, got {request.latency:g}")
     if not 0 <= request.drop <= 1:
         raise ConfigError(f"--drop: expected a share in 0 .. 1, got {request.drop:g}")
     simulated = {"--latency": request.latency, "--drop": request.drop, "--robot": request.robot}
@@ -125,7 +128,8 @@ def _robot(bundle: Bundle, request: RunRequest, log: Path) -> Iterator[Robot]:
         try:
             yield robot
         finally:
-            _say_goodbye(robot, room, log)
+            with undisturbed():
+                _say_goodbye(robot, room, log)
 
 
 @dataclass(frozen=True)
@@ -162,7 +166,7 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
     from wildrobot_cli.config.deploy import load_deploy
     from wildrobot_cli.config.loader import dump
     from wildrobot_cli.robot import load_robot
-    from wildrobot_cli.simulated.configuration import simulation_config
+    from wildrobot_cli.simulated.configuration import check_same_servos, simulation_config
     from wildrobot_cli.simulated.server import ENV, FAULTS, Faults
 
     env = simulation_config(bundle)
@@ -170,7 +174,9 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
         file = Path(request.robot)
         place = str(file.absolute()) if file.is_file() else request.robot
         env = env.model_copy(update={"robot": place})
-    load_robot(env.robot)  # says here what is wrong with it, not in the other process
+    robot = load_robot(env.robot)  # says here what is wrong with it, not in the other process
+    if request.robot is None:
+        check_same_servos(bundle.description, robot, str(bundle.path))
     (room / ENV).write_text(dump(env), encoding="utf-8")
     noise = env.sensors
     faults = Faults(

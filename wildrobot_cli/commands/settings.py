@@ -10,6 +10,8 @@ from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.training.checkpoint_list import find_checkpoint
+from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
 
@@ -38,6 +40,19 @@ def load_config(
 
     key = f"ppo.{resolve_engine(config.env.engine)}.num_envs"
     return Config.from_file(name_or_path, (*everything, f"{key}={num_envs}"))
+
+
+def open_trained(path: Path, checkpoint: str | None, overrides: Iterable[str] = ()) -> RunFolder:
+    """Open a run; what is wrong with it or its options is said before JAX is imported.
+
+    Raises:
+        RunError: it is no run, or has no such checkpoint.
+        ConfigError: its configuration does not take the overrides.
+    """
+    run = open_run(path)
+    find_checkpoint(run.checkpoints, checkpoint)
+    load_config(run.config_file, overrides)
+    return run
 
 
 def as_overrides(options: Mapping[str, object]) -> tuple[str, ...]:

@@ -43,6 +43,13 @@ SENSED = (
 """Figures that a real robot's sensors give; torques are estimates from targets and angles."""
 STOPPED = "stopped"
 """Cause of the failure of a robot that stopped itself."""
+CUT_OFF = "cut off"
+"""Cause of the failure of a robot whose log does not say how its walk ended."""
+ENDINGS = {
+    STOPPED: "the robot stopped itself; events.jsonl says why",
+    CUT_OFF: "cut off: the log does not say how the walk ended",
+}
+"""What these causes mean."""
 WANTED = ("done", "hand")
 """Causes of a stop that the owner asked for."""
 NO_STOP = ("walking", "stopped", "reset", "command", "clamp")
@@ -52,8 +59,8 @@ NO_STOP = ("walking", "stopped", "reset", "command", "clamp")
 def evaluate_log(folder: Path) -> Evaluation:
     """Measure the walk in a log, from its first step to the first stop.
 
-    A robot that stopped itself fails as one that fell does; when it did so before it walked, there
-    is nothing else to say of it.
+    A robot that stopped itself fails as one that fell does, and so does one whose log breaks off:
+    nobody knows what became of it. When that was before it walked, there is nothing else to say.
 
     Raises:
         ConfigError: the log does not read, or the robot was never let walk.
@@ -65,15 +72,15 @@ def evaluate_log(folder: Path) -> Evaluation:
         rows = {name: column[np.cumsum(stopped) == 0] for name, column in rows.items()}
     except (ConfigError, ValueError, KeyError) as error:
         raise ConfigError(f"{folder}: not a readable log: {error}") from None
-    stopped_itself = _stopped_itself(folder)
+    failure = _failure(folder)
     walking = rows["mode"] == MODES.index(Mode.WALKING)
     walk = {name: column[walking] for name, column in rows.items()}
     if walking.any() and (folder / TRUTH).is_file():
-        metrics, trajectory = _from_truth(folder, walk, stopped_itself)
+        metrics, trajectory = _from_truth(folder, description, walk, failure)
     elif walking.any():
-        metrics, trajectory = _from_sensors(description, walk, stopped_itself)
-    elif len(walking) and stopped_itself:
-        metrics, trajectory = _from_sensors(description, rows, stopped_itself)
+        metrics, trajectory = _from_sensors(description, walk, failure)
+    elif len(walking) and failure:
+        metrics, trajectory = _from_sensors(description, rows, failure)
         metrics = {k: v if k in VERDICT else _blank(v) for k, v in metrics.items()}
     else:
         raise ConfigError(f"{folder}: the robot never walked")
@@ -85,15 +92,18 @@ def evaluate_log(folder: Path) -> Evaluation:
 
 
 def _from_truth(
-    folder: Path, rows: dict[str, np.ndarray], stopped_itself: bool
+    folder: Path, description: Description, rows: dict[str, np.ndarray], failure: str
 ) -> tuple[dict[str, Any], Trajectory]:
     """Every figure, from the simulation's own states."""
     from wildrobot_cli.config.environment import EnvConfig
     from wildrobot_cli.config.loader import load
     from wildrobot_cli.env.environment import WildRobotEnv
     from wildrobot_cli.evaluation.judging import faultless, judge
+    from wildrobot_cli.simulated.configuration import check_same
 
-    env = WildRobotEnv(faultless(load(EnvConfig, folder / ENV)))
+    config = load(EnvConfig, folder / ENV)
+    check_same(description, config, str(folder / ENV))
+    env = WildRobotEnv(faultless(config))
     seen = rows["tick"] >= 0
     ticks = np.arange(rows["tick"][seen][0], rows["tick"][seen][-1] + 1)
     nearest = np.clip(np.searchsorted(rows["tick"][seen], ticks), 0, seen.sum() - 1)
@@ -105,10 +115,10 @@ def _from_truth(
     command = rows["command"][seen][nearest[: len(ticks)], None]
     asked = {"command": command, "heading_target": nothing, "phase": nothing}
     trajectory = judge(env, asked, readout)
-    if stopped_itself:
+    if failure:
         alive = trajectory.alive & (np.arange(len(ticks)) < len(ticks) - 1)[:, None]
         trajectory = replace(
-            trajectory, alive=alive, fell=np.array([True]), cause=np.array([STOPPED])
+            trajectory, alive=alive, fell=np.array([True]), cause=np.array([failure])
         )
     return scenario_metrics(trajectory, servo_limits(env.robot)), trajectory
 
@@ -128,7 +138,7 @@ def _read_truth(folder: Path) -> dict[str, np.ndarray]:
 
 
 def _from_sensors(
-    description: Description, rows: dict[str, np.ndarray], fell: bool
+    description: Description, rows: dict[str, np.ndarray], failure: str
 ) -> tuple[dict[str, Any], Trajectory]:
     """What encoders, targets and IMU say; the rest is None."""
     joints, period = description.joints, description.control_period
@@ -140,7 +150,7 @@ def _from_sensors(
     heading = root_heading(_filled(rows["orientation"]), angles, description.heading_joint, np)
     count = len(angles)
     alive = np.ones((count, 1), bool)
-    alive[-1] = not fell
+    alive[-1] = not failure
     unknown: dict[str, Any] = {
         name: np.zeros((count, 1, *shape)) for name, shape in _UNKNOWN.items()
     }
@@ -155,8 +165,8 @@ def _from_sensors(
         joint_vel=speeds[:, None],
         torque=(motor - joints.damping * speeds)[:, None],
         alive=alive,
-        fell=np.array([fell]),
-        cause=np.array([STOPPED if fell else ""]),
+        fell=np.array([failure != ""]),
+        cause=np.array([failure]),
         **unknown,
     )
     limits = ServoLimits(joints.torque_limit, description.no_load_speed, copper_loss=0.0)
@@ -187,8 +197,10 @@ def _blank(value: Any) -> Any:
     return dict.fromkeys(value) if isinstance(value, dict) else None
 
 
-def _stopped_itself(folder: Path) -> bool:
-    """Whether something else than the owner was the first to stop the robot."""
+def _failure(folder: Path) -> str:
+    """Say what ended the walk, if that was not its owner; "" where it was."""
     causes = [event["cause"] for event in read_events(folder)]
     stops = [cause for cause in causes if cause not in NO_STOP]
-    return bool(stops) and stops[0] not in WANTED
+    if not stops:
+        return CUT_OFF
+    return "" if stops[0] in WANTED else STOPPED

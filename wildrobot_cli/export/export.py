@@ -8,6 +8,7 @@ from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.export import proof
 from wildrobot_cli.export.files import (
+    bundle_folder,
     check_target,
     publish,
     write_bundle,
@@ -20,11 +21,6 @@ from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 Report = Callable[[str], None]
 """Told what is being done."""
-
-
-def bundle_folder(run: RunFolder, out: Path | None) -> Path:
-    """Return where a run's bundle goes."""
-    return out or run.path / "bundle"
 
 
 def export_bundle(

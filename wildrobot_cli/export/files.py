@@ -12,6 +12,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.bundle import CHECKSUMS, checksums, read_files
+from wildrobot_cli.training.run_folder import RunFolder
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """Date of every file in a zip: the same export gives the same bytes."""
@@ -42,6 +43,11 @@ def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
 def zip_of(folder: Path) -> Path:
     """The zip that goes with a bundle's folder."""
     return folder.with_name(f"{folder.name}.zip")
+
+
+def bundle_folder(run: RunFolder, out: Path | None) -> Path:
+    """Where a run's bundle goes."""
+    return out or run.path / "bundle"
 
 
 def check_target(folder: Path) -> None:

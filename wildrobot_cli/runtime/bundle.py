@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import stat
 import zipfile
 import zlib
@@ -13,6 +14,7 @@ from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.parsing import parse
 
 DESCRIPTION, CHECKSUMS, GOLDEN, README = "policy.json", "SHA256SUMS", "golden.npz", "README.md"
+_CHECKSUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
 LARGEST = 64 * 2**20
 """A folder, or zip that unpacks, to more than this is refused [bytes]."""
 BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
@@ -75,7 +77,7 @@ def checksums(files: dict[str, bytes]) -> str:
 
 def _read_folder(path: Path) -> dict[str, bytes]:
     """Read a folder's files; it holds nothing else, and no more than a zip may."""
-    if not all((path / name).is_file() for name in (CHECKSUMS, DESCRIPTION)):
+    if not all((path / name).exists() for name in (CHECKSUMS, DESCRIPTION)):
         raise ConfigError(f"{path}: not a bundle{_instead_of(path)}")
     entries = sorted(path.iterdir())
     for entry in entries:
@@ -102,10 +104,7 @@ def _verify(path: Path, files: dict[str, bytes]) -> None:
     """Raise `ConfigError` for the first file that is not as the checksums say."""
     if CHECKSUMS not in files or DESCRIPTION not in files:
         raise ConfigError(f"{path}: not a bundle; expected {CHECKSUMS} and {DESCRIPTION} in it")
-    expected = {}
-    for line in files[CHECKSUMS].decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
-        expected[name] = digest
+    expected = _read_checksums(path, files[CHECKSUMS])
     for name in sorted({*expected, *files} - {CHECKSUMS}):
         if name not in files:
             raise ConfigError(f"{path}: damaged bundle: {name} is missing")
@@ -113,6 +112,22 @@ def _verify(path: Path, files: dict[str, bytes]) -> None:
             raise ConfigError(f"{path}: damaged bundle: {name} does not belong to it")
         if hashlib.sha256(files[name]).hexdigest() != expected[name]:
             raise ConfigError(f"{path}: damaged bundle: {name} fails its checksum")
+
+
+def _read_checksums(path: Path, content: bytes) -> dict[str, str]:
+    """Read digests by file name, as `checksums` writes them."""
+    expected = {}
+    for number, line in enumerate(content.decode("utf-8", "replace").splitlines(), start=1):
+        entry = _CHECKSUM.fullmatch(line)
+        if entry is None:
+            raise ConfigError(
+                f"{path}: damaged bundle: {CHECKSUMS}: line {number}: "
+                f"expected a checksum and a file's name, got {line[:80]!r}"
+            )
+        expected[entry["name"]] = entry["digest"]
+    if not expected:
+        raise ConfigError(f"{path}: damaged bundle: {CHECKSUMS} is empty")
+    return expected
 
 
 def _unzip(path: Path) -> dict[str, bytes]:

@@ -95,6 +95,15 @@ class BusRobot:
             unanswered=self._unanswered.copy(),
         )
 
+    def unheard(self) -> tuple[str, ...]:
+        """Name the IMU and each servo that never gave a reading."""
+        servos = self._servos
+        silent = (
+            f"servo {servos.ids[joint]} ({servos.joints[joint]})"
+            for joint in np.flatnonzero(self._read_at < 0)
+        )
+        return (*silent, *(() if self._imu.heard else ("the IMU",)))
+
     def write(self, targets: np.ndarray) -> None:
         """Write all targets, each rounded to a count inside the joint's range. Shape (n,) [rad].
 

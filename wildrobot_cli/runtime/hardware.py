@@ -34,6 +34,10 @@ class Robot(Protocol):
         """Return the newest sensors; None when nothing new came within `timeout` [s]."""
         ...
 
+    def unheard(self) -> tuple[str, ...]:
+        """Name what has not given any reading yet."""
+        ...
+
     def write(self, targets: np.ndarray) -> None:
         """Hand joint targets to the servos. Shape (n,) [rad]."""
         ...

@@ -40,6 +40,11 @@ class RvcImu:
         self._bytes = bytearray()
         self._recent: list[tuple[int, np.ndarray]] = []
 
+    @property
+    def heard(self) -> bool:
+        """Whether any sound frame has come."""
+        return bool(self._recent)
+
     def read(self) -> ImuReading | None:
         """Return the newest reading; None when none has come since the last call."""
         fresh = False

@@ -111,7 +111,11 @@ class Loop:
             complete += sensors is not None
             if sensors is not None and complete == 2:
                 return sensors
-        raise EnvironmentUnavailable("the robot does not give all its sensor readings")
+        silent = ", ".join(self._robot.unheard())
+        raise EnvironmentUnavailable(
+            "the robot does not give all its sensor readings"
+            f"{'; never heard: ' if silent else ''}{silent}"
+        )
 
     def _hear(self, now: float) -> None:
         """Take what other threads asked for."""

@@ -24,19 +24,18 @@ class Section:
 
     def fail(self, key: str, expected: str, found: Any) -> NoReturn:
         """Raise the error that says what was expected of a key, and what was found."""
-        where = ".".join(filter(None, (self.path, key)))
-        raise ConfigError(f"policy.json: {where}: expected {expected}, got {str(found)[:80]!r}")
+        where = ": ".join(filter(None, ("policy.json", self._place(key))))
+        raise ConfigError(f"{where}: expected {expected}, got {str(found)[:80]!r}")
 
     def get(self, key: str) -> Any:
         """Return a key's value, which must be there."""
         if key not in self.data:
-            where = ".".join(filter(None, (self.path, key)))
-            raise ConfigError(f"policy.json: {where}: missing")
+            raise ConfigError(f"policy.json: {self._place(key)}: missing")
         return self.data[key]
 
     def section(self, key: str) -> "Section":
         """Return the mapping below a key."""
-        return Section(self.get(key), ".".join(filter(None, (self.path, key))))
+        return Section(self.get(key), self._place(key))
 
     def text(self, key: str) -> str:
         """Return a text that is not empty and can be shown."""
@@ -74,7 +73,11 @@ class Section:
         return array
 
     def _bounds(self, key: str) -> tuple[float, float]:
-        return BOUNDS[_INDEX.sub("", ".".join(filter(None, (self.path, key))))]
+        return BOUNDS[_INDEX.sub("", self._place(key))]
+
+    def _place(self, key: str) -> str:
+        """Key path of a key of this mapping, or of itself."""
+        return ".".join(filter(None, (self.path, key)))
 
 
 def _within(value: Any, low: float, high: float) -> bool:

@@ -106,10 +106,10 @@ def run_session(
     def look() -> None:
         screen.show(log.flush(supervisor.events), status_line(log, supervisor.trip))
 
-    patience = description.safety.soft_stop_time + PATIENCE
-    failures, caught = _run(loop, seconds, look, patience)
-    screen.close()
-    failures += _save(log, supervisor.events)
+    with signals(loop) as caught:  # until the log is saved: no Ctrl-C cuts that short
+        failures = _run(loop, seconds, look, description.safety.soft_stop_time + PATIENCE)
+        screen.close()
+        failures += _save(log, supervisor.events)
     if failures:
         raise failures[0]
     return Outcome(folder, supervisor.trip, caught[0] if caught else None)
@@ -117,12 +117,8 @@ def run_session(
 
 def _run(
     loop: Loop, seconds: float, look: Callable[[], None], patience: float
-) -> tuple[list[BaseException], list[int]]:
-    """Run the loop in a thread of its own, and look at it from this one.
-
-    Returns:
-        What went wrong in either thread, and the signals that ended the run.
-    """
+) -> list[BaseException]:
+    """Run the loop in a thread of its own, look at it from this one; return what went wrong."""
     failures: list[BaseException] = []
 
     def work() -> None:
@@ -134,7 +130,7 @@ def _run(
     hurry()
     sys.setswitchinterval(SWITCH)
     thread = threading.Thread(target=work, name="control", daemon=True)
-    with signals(loop) as caught, keys(loop):
+    with keys(loop):
         thread.start()
         try:
             while thread.is_alive():
@@ -143,7 +139,7 @@ def _run(
         except BaseException as error:  # whatever it is, the robot comes first
             failures.append(error)
             _end(loop, thread, patience, error)
-    return failures, caught
+    return failures
 
 
 def _save(log: RunLog, events: list[Event]) -> list[BaseException]:

@@ -2,9 +2,10 @@
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 from wildrobot_cli.runtime.loop import Loop
 
@@ -13,6 +14,16 @@ SETTLE = 0.3
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 IGNORED = (signal.SIGTTIN, signal.SIGTTOU)
 """Would suspend a program in the background with its servos under torque."""
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Within the block, which must be short, no signal ends the program."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDING}
+    try:
+        yield
+    finally:
+        _restore(before)
 
 
 @contextmanager
@@ -46,5 +57,9 @@ def signals(loop: Loop, clock: Callable[[], float] = time.monotonic) -> Iterator
     try:
         yield caught
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        _restore(before)
+
+
+def _restore(handlers: Mapping[signal.Signals, Any]) -> None:
+    for number, handler in handlers.items():
+        signal.signal(number, handler)

@@ -50,6 +50,10 @@ class SocketRobot:
             if sensors is not None and sensors.tick > self._tick:
                 newest, self._tick = sensors, sensors.tick
 
+    def unheard(self) -> tuple[str, ...]:
+        """Name the robot, whose readings come in one, until one has come."""
+        return () if self._tick >= 0 else ("the simulated robot",)
+
     def write(self, targets: np.ndarray) -> None:
         """Send joint targets. Shape (n,) [rad]."""
         self._send(packets.pack(packets.TARGETS, targets.astype("<f4").tobytes()))

@@ -9,7 +9,7 @@ from brax.training.agents.ppo.networks import PPONetworks
 
 from wildrobot_cli.config.schema import CheckpointConfig
 from wildrobot_cli.env.environment import WildRobotEnv
-from wildrobot_cli.training.checkpoints import Score
+from wildrobot_cli.training.checkpoint_list import Score
 from wildrobot_cli.training.policy import deterministic
 
 

@@ -14,7 +14,7 @@ from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import RunError
 from wildrobot_cli.physics.factory import resolve_engine
-from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training import checkpoint_list, checkpoints
 from wildrobot_cli.training.networks import make_networks
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -53,14 +53,14 @@ def load_policy(
     Raises:
         RunError: no such checkpoint, or it is damaged, or of another robot or network shape.
     """
-    path = checkpoints.find_checkpoint(run.checkpoints, checkpoint)
+    path = checkpoint_list.find_checkpoint(run.checkpoints, checkpoint)
     batch = batch_config(config, run.engine or resolve_engine(config.env.engine))
     networks = make_networks(env, config.ppo, batch)
     like = jax.eval_shape(lambda: _initial_policy(networks, env))
     try:
         params = checkpoints.restore(path, checkpoints.POLICY, like, env.robot.fingerprint)
     except checkpoints.DamagedCheckpoint as error:
-        before = [p for p in checkpoints.list_checkpoints(run.checkpoints) if p < path]
+        before = [p for p in checkpoint_list.list_checkpoints(run.checkpoints) if p < path]
         hint = f"; the one before it: --checkpoint {int(before[-1].name)}" if before else ""
         raise RunError(f"{error}{hint}") from None
     return Policy(params, networks, int(path.name))

@@ -14,6 +14,8 @@ from typing import Any
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
+from wildrobot_cli.runtime.bundle import CHECKSUMS
+from wildrobot_cli.runtime.log import is_log
 
 _PACKAGES = ("wildrobot", "jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -135,7 +137,18 @@ def open_run(path: Path) -> RunFolder:
     if not path.exists():
         runs = [other.parent.name for other in path.parent.glob("*/config.yaml")]
         raise RunError(f"{path}: no such run{suggest(path.name, runs)}")
-    raise RunError(f"{path}: not a run folder; expected config.yaml and checkpoints/ in it")
+    raise RunError(f"{path}: not a run folder{_instead_of(path)}")
+
+
+def _instead_of(path: Path) -> str:
+    """Say what to do with a path that is no run."""
+    if path.suffix == ".zip" or (path / CHECKSUMS).is_file():
+        return f" but a bundle; run it with: wildrobot run {path}"
+    inside = sorted(path.iterdir()) if path.is_dir() else []
+    found = [other for other in inside if (other / "checkpoints").is_dir() or is_log(other)]
+    if found:
+        return f"; did you mean '{found[-1]}', the last of {len(found)} in it?"
+    return "; expected config.yaml and checkpoints/ in it"
 
 
 def describe_machine(seed: int, engine: str, device: str, reproducible: bool) -> dict[str, Any]:

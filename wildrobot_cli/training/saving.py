@@ -13,7 +13,7 @@ from brax.training.agents.ppo.losses import PPONetworkParams
 
 from wildrobot_cli.config.schema import CheckpointConfig
 from wildrobot_cli.errors import RunError
-from wildrobot_cli.training import checkpoints
+from wildrobot_cli.training import checkpoint_list, checkpoints
 from wildrobot_cli.training.background import Background
 from wildrobot_cli.training.judge import Judge
 from wildrobot_cli.training.learner import Learner, TrainingState
@@ -79,11 +79,11 @@ class Saver:
         self._writer.start(partial(self._write, iteration * self._steps, trees, score))
         self._saved, self._last = iteration, time.perf_counter()
 
-    def _write(self, env_steps: int, trees: Any, score: checkpoints.Score | None) -> None:
+    def _write(self, env_steps: int, trees: Any, score: checkpoint_list.Score | None) -> None:
         policy, trainer = jax.device_get(trees)
         folder = self._run.checkpoints
         checkpoints.save(folder, env_steps, policy, trainer, self._fingerprint, score)
-        checkpoints.prune(folder, self._settings.keep)
+        checkpoint_list.prune(folder, self._settings.keep)
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -127,14 +127,14 @@ def restore_newest(
         RunError: none is whole; the message is about the newest.
     """
     damaged: dict[Path, RunError] = {}
-    for checkpoint in reversed(checkpoints.list_checkpoints(run.checkpoints)):
+    for checkpoint in reversed(checkpoint_list.list_checkpoints(run.checkpoints)):
         try:
             state = restore_state(checkpoint, learner, robot_fingerprint)
         except RunError as problem:
             damaged[checkpoint] = problem
             continue
         for path, reason in damaged.items():
-            aside = checkpoints.set_aside(path).name
+            aside = checkpoint_list.set_aside(path).name
             log.warning("%s; set aside as %s, going on from %s", reason, aside, checkpoint.name)
         return state
     if damaged:
