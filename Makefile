@@ -11,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_PROGRESS_BAR := off
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-latest check bench torture lock clean python
+.PHONY: help install demo test test-all test-latest check bench torture lock clean python
 
 help:  ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## /\1|/' \
@@ -25,8 +25,11 @@ demo: $(STAMP)  ## train the default policy, and measure it
 test: $(STAMP)  ## run the tests with the locked packages
 	$(BIN)/python -m pytest
 
+test-all: $(STAMP)  ## run those too that compile for long, as CI does
+	$(BIN)/python -m pytest -m 'not slow and not torture'
+
 test-latest: $(LATEST_STAMP)  ## run the tests with the newest packages
-	$(LATEST)/bin/python -m pytest
+	$(LATEST)/bin/python -m pytest -m 'not slow and not torture'
 
 check: $(STAMP)  ## lint, format, types and import contracts
 	$(BIN)/ruff check .

@@ -4,11 +4,14 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 
 def blocks(root, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", (root / "README.md").read_text(), re.DOTALL)
 
 
+@pytest.mark.long
 def test_the_python_example_runs(root, tmp_path):
     (example,) = blocks(root, "python")
     done = subprocess.run(

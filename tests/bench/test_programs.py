@@ -35,6 +35,7 @@ def test_the_reference_model_is_the_robot_that_it_was_taken_from(robot):
     assert model.body_mass.sum() == pytest.approx(own.body_mass.sum())
 
 
+@pytest.mark.long
 def test_training_under_measurement_learns_and_leaves_nothing(tiny_config, tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     _, (speed,) = turns(partial(learning.ours, tiny_config), 1)
@@ -42,6 +43,7 @@ def test_training_under_measurement_learns_and_leaves_nothing(tiny_config, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not learning.brax_runs_here(), reason="Brax's own trainer needs JAX below 0.10")
 def test_brax_trains_under_measurement(tiny_config):
     _, speeds = turns(partial(learning.brax, tiny_config), 2)
@@ -103,6 +105,7 @@ def test_the_engine_counts_its_time(config):
     assert 0 < engine.seconds < 10
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", [pytest.param("ppo.yaml", marks=pytest.mark.slow), "ppo_amp.yaml"])
 def test_parts_of_an_iteration_are_measured(
     tiny_overrides, tiny_style_overrides, name, monkeypatch

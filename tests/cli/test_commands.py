@@ -31,6 +31,7 @@ def verified(tmp_path_factory):
     return folder, done
 
 
+@pytest.mark.long
 def test_verify_trains_and_measures_and_leaves_nothing_behind(verified):
     folder, done = verified
     assert done.returncode == 0, done.stderr
@@ -40,6 +41,7 @@ def test_verify_trains_and_measures_and_leaves_nothing_behind(verified):
     assert results["eval"]["flat"]["episodes"] == 4
 
 
+@pytest.mark.long
 def test_piped_output_is_plain_text(verified):
     _, done = verified
     assert not CONTROL.search(done.stdout)

@@ -17,6 +17,7 @@ def validated(tmp_path_factory):
     return done, json.loads((folder / "found.json").read_text())
 
 
+@pytest.mark.long
 def test_packaged_robot_passes(validated):
     done, found = validated
     assert done.returncode == 0, done.stdout + done.stderr
@@ -29,6 +30,7 @@ def test_packaged_robot_passes(validated):
     }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("run", ["single_step", "free_running"])
 def test_mjx_is_mujoco_to_ten_digits(validated, run):
     found = validated[1]["modes"]["equivalence"]
@@ -42,6 +44,7 @@ def test_mjx_is_mujoco_to_ten_digits(validated, run):
     assert max(gaps.values()) > 0, "two engines that agree to the last bit are one engine"
 
 
+@pytest.mark.long
 def test_single_precision_steps_are_equal_to_a_thousandth(validated):
     single = validated[1]["modes"]["equivalence"]["single_precision"]
     assert single["precision"] == "float32"
@@ -49,6 +52,7 @@ def test_single_precision_steps_are_equal_to_a_thousandth(validated):
     assert single["single_step"]["done_agreement"] == 1.0
 
 
+@pytest.mark.long
 def test_training_settings_are_reported(validated):
     found = validated[1]["modes"]["equivalence"]
     training = found["at_training_settings"]
@@ -58,6 +62,7 @@ def test_training_settings_are_reported(validated):
     assert set(training["terms"]) == set(found["terms"])
 
 
+@pytest.mark.long
 def test_jit_found_what_was_promised(validated):
     found = validated[1]["modes"]["jit"]
     assert found["recompiles_after_warmup"] == 0
@@ -65,6 +70,7 @@ def test_jit_found_what_was_promised(validated):
         assert found[key] < 1e-10
 
 
+@pytest.mark.long
 def test_table_says_it_at_a_glance(validated):
     out = validated[0].stdout
     for words in ("smoke", "equivalence", "float64 trajectories", "eager = compiled", "passed"):

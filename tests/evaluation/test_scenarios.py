@@ -201,6 +201,7 @@ def test_a_policy_keeps_its_networks_on_another_engine(run):
     assert shapes[0] == shapes[1]
 
 
+@pytest.mark.long
 def test_a_planted_gravity_is_flagged_and_a_finer_step_is_not(run, monkeypatch):
     (flat,) = load_scenarios(("flat",))
     without_mjx = {k: v for k, v in compare.simulations(5).items() if k != "mjx"}

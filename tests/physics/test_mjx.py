@@ -133,6 +133,7 @@ def test_comparison_is_of_hard_contact_and_hard_work(double, robot):
     assert np.max(np.abs(double.reference.qvel[..., robot.qvel_ids])) > 3.0
 
 
+@pytest.mark.long
 def test_single_precision_steps_are_mujocos_to_its_own_accuracy(robot, programs, params):
     with jax.enable_x64(False):
         compared = compare(robot, programs, params)

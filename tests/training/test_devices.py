@@ -112,6 +112,7 @@ def difference(machine: Machine, name: str) -> float:
     return float(np.abs(machine.parameters(name) - machine.parameters("single")).max())
 
 
+@pytest.mark.long
 def test_two_devices_train_as_one(machine):
     finish(machine.start("two", host_devices=2))
     assert difference(machine, "two") < TOLERANCE

@@ -69,6 +69,7 @@ def brax_parameters(env):
     return brax_learns(small_config(), env)
 
 
+@pytest.mark.long
 def test_parameters_equal_those_of_unmodified_brax_ppo(env, brax_parameters):
     normalizer, *networks = learn(small_config(), env)
     brax_normalizer, *brax_networks = brax_parameters
@@ -77,6 +78,7 @@ def test_parameters_equal_those_of_unmodified_brax_ppo(env, brax_parameters):
     assert largest_difference(normalizer.std, brax_normalizer.std) < TOLERANCE
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("fault", ["ppo.gae_lambda=0.94"])
 def test_a_planted_difference_exceeds_the_tolerance(env, brax_parameters, fault):
     _, *networks = learn(small_config(fault), env)

@@ -57,6 +57,7 @@ def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     assert metrics(run) == metrics(RunFolder(run.path.parent / whole.run))
 
 
+@pytest.mark.long
 def test_a_resumed_run_with_style_ends_with_the_same_bits(tiny_style_overrides, tmp_path):
     """Discriminator, its optimizer, normaliser and replay are restored as well."""
     config = Config.from_file("ppo_amp.yaml", tiny_style_overrides)
@@ -68,6 +69,7 @@ def test_a_resumed_run_with_style_ends_with_the_same_bits(tiny_style_overrides, 
     assert lines[-1]["amp/accuracy_reference"] >= 0.0
 
 
+@pytest.mark.long
 def test_a_resumed_run_with_a_curriculum_and_disturbances_ends_with_the_same_bits(
     tiny_overrides, tmp_path
 ):

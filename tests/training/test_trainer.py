@@ -75,6 +75,7 @@ def test_the_last_checkpoint_holds_the_last_step(run):
     assert [int(path.name) for path in list_checkpoints(run.checkpoints)] == [120]
 
 
+@pytest.mark.long
 def test_the_same_seed_gives_the_same_parameters_for_any_number_of_threads(
     trained, tiny_config, tmp_path
 ):
