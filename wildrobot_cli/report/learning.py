@@ -28,6 +28,9 @@ LAST = 10
 AMP = "amp/accuracy_"
 """Metrics that only a training with a reference has."""
 
+SHARE = "curriculum/share"
+"""Metric that only a training with a curriculum has."""
+
 Lines = Sequence[dict[str, Any]]
 
 
@@ -71,13 +74,15 @@ def _curve(axis: Any, lines: Lines, values: Floats, color: str, **line: Any) -> 
 
 
 def _curves(lines: Lines, period: float) -> Picture:
-    figure, axes = sheet(4.4, 3, sharex=True)
     falls = column(lines, "episode/falls_per_step") / period * 60
-    curves = (
+    curves = [
         ("reward [1/s]", column(lines, "episode/reward") / period, LEFT),
         ("velocity error [m/s]", column(lines, "velocity_error"), OTHER),
         ("falls in a minute", falls, ALERT),
-    )
+    ]
+    if SHARE in lines[-1]:
+        curves.append(("curriculum: share of everything", column(lines, SHARE), RIGHT))
+    figure, axes = sheet(4.4, len(curves), sharex=True)
     for axis, (label, values, color) in zip(axes[:, 0], curves, strict=True):
         _curve(axis, lines, values, color)
         axis.set_title(label, loc="left")
@@ -89,7 +94,8 @@ def _curves(lines: Lines, period: float) -> Picture:
         "Learning curves",
         "Reward should rise and level off, velocity error and falls should end near zero. A curve "
         "that still climbs at the end asks for more steps; one that drops late, for a smaller "
-        "step size. Training is randomized: the evaluation above is what counts.",
+        "step size. Training is randomized: the evaluation above is what counts. Where there is "
+        "a curriculum, the task grows harder with its share: a flat curve is progress then.",
     )
 
 

@@ -89,7 +89,8 @@ def _scatter(trajectory: Trajectory, motion: Floats) -> Picture:
     fell = np.broadcast_to(trajectory.fell, used.shape)
     for axis, part in zip(axes[0], asked, strict=True):
         name, unit = COMPONENTS[part]
-        axis.set(xlabel=f"{name}, commanded [{unit}]", ylabel=f"measured [{unit}]")
+        axis.set_title(f"{name} [{unit}]", loc="left")
+        axis.set(xlabel="commanded", ylabel="measured" if axis is axes[0, 0] else "")
         if not used.any():
             nothing(axis, "no episode lasted long enough")
             continue
