@@ -115,5 +115,5 @@ def test_another_robot_is_told_what_breaks_equality(command, tmp_path, biped):
     assert len(found["breakers"]) == 2
     assert found["without_breakers"] < 1e-10
     assert found["boundaries"][0]["part"] == "physics"
-    for words in ("left_box, right_box", "spheres", "kv", "without these"):
+    for words in ("left_box, right_box", "spheres", "kv", "without features of that kind"):
         assert words in done.out
