@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import jax
 import numpy as np
@@ -90,7 +92,17 @@ class Machine:
 def finish(process) -> str:
     out, err = process.communicate(timeout=550)
     assert process.returncode in (0, 1), err  # 1: so short a training falls over
+    assert "internal error" not in err, err
     return out
+
+
+def wait_for(event, process, timeout: float = 550) -> None:
+    """Wait until something happens while a process runs."""
+    deadline = time.monotonic() + timeout
+    while not event():
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def free_port() -> int:
@@ -125,8 +137,8 @@ def test_two_processes_train_as_one_and_one_of_them_writes(machine):
     assert "saved in both" in outputs[0]
     assert "saved in" not in outputs[1]
     assert difference(machine, "both") < TOLERANCE
-    lines = [json.loads(line) for line in (machine.folder / "both" / "metrics.jsonl").open()]
-    assert [line["env_steps"] for line in lines] == [32, 64, 96]
+    lines = (machine.folder / "both" / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["env_steps"] for line in lines] == [32, 64, 96]
 
 
 @pytest.mark.slow
@@ -135,6 +147,19 @@ def test_two_processes_resume_what_one_began(machine):
     for process in machine.start_two("begun", resume=True):
         finish(process)
     assert difference(machine, "begun") < TOLERANCE
+
+
+@pytest.mark.slow
+def test_two_processes_stop_together_at_a_signal_to_the_first(machine):
+    first, second = machine.start_two("stopped", "--set", "ppo.steps=1000000")
+    metrics = machine.folder / "stopped" / "metrics.jsonl"
+    wait_for(lambda: metrics.is_file() and metrics.read_text().count("\n") >= 3, first)
+    first.send_signal(signal.SIGTERM)
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 128 + signal.SIGTERM
+    assert "wildrobot train --resume" in said
+    assert second.wait(timeout=60) == 0
+    assert find_checkpoint(machine.folder / "stopped" / "checkpoints", "latest")
 
 
 @pytest.mark.slow

@@ -2,7 +2,8 @@
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from wildrobot_cli.training import devices
 from wildrobot_cli.training.progress import Progress
 from wildrobot_cli.training.result import TrainingResult, write_summary
 from wildrobot_cli.training.run_folder import RunFolder
+from wildrobot_cli.training.signals import Interrupted
 from wildrobot_cli.training.trainer import resume, train
 
 Done = tuple[TrainingResult, Evaluation | None]
@@ -46,7 +48,8 @@ def train_and_evaluate(
     wandb: bool = False,
 ) -> Done:
     """Train a new run, evaluate its last checkpoint, and write both into `summary.json`."""
-    result = train(config, runs, name, callbacks.training, _limit(max_minutes), wandb)
+    with _together():
+        result = train(config, runs, name, callbacks.training, _limit(max_minutes), wandb)
     return _evaluated(result, callbacks)
 
 
@@ -54,13 +57,29 @@ def resume_and_evaluate(
     run: Path, max_minutes: float | None, callbacks: Callbacks, wandb: bool | None = None
 ) -> Done:
     """Go on with a run, then do as `train_and_evaluate`."""
-    return _evaluated(resume(run, callbacks.training, _limit(max_minutes), wandb), callbacks)
+    with _together():
+        result = resume(run, callbacks.training, _limit(max_minutes), wandb)
+    return _evaluated(result, callbacks)
 
 
 def verify(config: Config, callbacks: Callbacks, wandb: bool = False) -> Done:
     """Do all of it at a small size, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="wildrobot-verify-") as folder:
         return train_and_evaluate(config, Path(folder), "verify", None, callbacks, wandb)
+
+
+@contextmanager
+def _together() -> Iterator[None]:
+    """What all processes do; they part when it is done, or was asked to stop.
+
+    Process 0 evaluates alone: the others would wait for it in vain at their end, and give up.
+    """
+    try:
+        yield
+    except Interrupted:
+        devices.part()
+        raise
+    devices.part()
 
 
 def _evaluated(result: TrainingResult, callbacks: Callbacks) -> Done:

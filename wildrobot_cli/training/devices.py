@@ -24,6 +24,8 @@ from wildrobot_cli.physics.factory import resolve_impl
 AXIS = "envs"
 AUTO = "auto"
 _PLACE = re.compile(r"([^,]+:\d+),(\d+)/(\d+)")
+_LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[::1\]):")
+"""Where JAX is told to listen here alone; by itself it listens on every interface."""
 
 
 def connect(text: str) -> None:
@@ -46,10 +48,18 @@ def connect(text: str) -> None:
         if match is None:
             jax.distributed.initialize()
         else:
-            jax.distributed.initialize(match[1], int(match[3]), int(match[2]))
+            place, index, count = match[1], int(match[2]), int(match[3])
+            bind = place if _LOOPBACK.match(place) else None
+            jax.distributed.initialize(place, count, index, coordinator_bind_address=bind)
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise EnvironmentUnavailable(f"--distributed {text}: {reason}") from error
+
+
+def part() -> None:
+    """Leave the other processes, once all have come here: what follows, one of them does alone."""
+    if jax.process_count() > 1:
+        jax.distributed.shutdown()
 
 
 def leads() -> bool:
