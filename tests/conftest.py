@@ -179,7 +179,7 @@ def prepared(trained) -> Prepared:
     from wildrobot_cli.training.run_folder import open_run
 
     job = Job.of(open_run(Path(trained[0].run)), None, quantize=True)
-    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
+    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.seed)
     return Prepared(job, trace, job.files(trace))
 
 

@@ -175,6 +175,18 @@ def test_null_removes_a_term(tmp_path):
             "ppo.mujoco.num_envs=3",
             "ppo.mujoco: num_envs (3) must be a multiple of num_minibatches (4)",
         ),
+        (
+            "env.episode_length=0.01",
+            "env.episode_length: expected at least control_period, 0.02, got 0.01",
+        ),
+        (
+            "ppo.episode_length=0.01",
+            "ppo.episode_length: expected at least env.control_period, 0.02, got 0.01",
+        ),
+        (
+            "checkpoints.rollout_length=0.01",
+            "checkpoints.rollout_length: expected at least env.control_period, 0.02, got 0.01",
+        ),
         ("ppo=3", "ppo: expected a mapping, got 3"),
         ("ppo.epochs.x=3", "ppo.epochs: not a section, its value is 4"),
         ("env.rewards=null", "env.rewards: expected a mapping, got nothing"),

@@ -1,8 +1,12 @@
 """Scenario files: what they may say, and what is said of those that are wrong."""
 
+from copy import deepcopy
+
 import pytest
 
+from wildrobot_cli.config.loader import load
 from wildrobot_cli.config.scenario import load_scenarios, scenario_names
+from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import ConfigError
 
 
@@ -24,6 +28,18 @@ def test_a_file_of_ones_own_builds_on_a_packaged_one(tmp_path):
     assert mine.name == "mine"
     assert mine.settings.env == icy.settings.env
     assert mine.settings.gates["falls"].max == 3
+
+
+def test_overrides_do_not_reach_into_a_loaded_scenario():
+    """Its pushes are a section that the configuration beneath does not have."""
+    (pushes,) = load_scenarios(("pushes",))
+    said = deepcopy(pushes.settings.env)
+    found = [
+        load(Config, "ppo.yaml", overrides, pushes.layer).env.pushes.duration
+        for overrides in (("env.pushes.duration=0.5",), ())
+    ]
+    assert found == [0.5, 0.2]
+    assert pushes.settings.env == said
 
 
 def test_a_gate_of_the_base_can_be_taken_away(tmp_path):

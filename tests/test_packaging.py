@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -21,14 +22,18 @@ def run(command: list[str], folder: Path, **environment: str) -> str:
     return done.stdout.strip()
 
 
+def build(kind: str, source: Path, folder: Path) -> Path:
+    """Build a `wheel` or an `sdist`."""
+    command = [sys.executable, "-m", "hatchling", "build", "-t", kind, "-d", str(folder)]
+    run(command, source)
+    (built,) = folder.glob("*.whl" if kind == "wheel" else "*.tar.gz")
+    return built
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory) -> Path:
     """The wheel that the checkout builds."""
-    folder = tmp_path_factory.mktemp("dist")
-    root = Path(__file__).resolve().parents[1]
-    run([sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)], root)
-    (built,) = folder.glob("*.whl")
-    return built
+    return build("wheel", Path(__file__).resolve().parents[1], tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,19 @@ def test_wheel_carries_every_packaged_file(name, unpacked, root):
 def test_wheel_carries_the_package_and_nothing_else(unpacked):
     tops = {path.name for path in unpacked.iterdir()}
     assert tops == {"wildrobot_cli", "wildrobot-0.1.0.dist-info"}
+
+
+def test_wheel_of_the_sdist_is_the_checkouts_own(wheel, root, tmp_path):
+    with tarfile.open(build("sdist", root, tmp_path)) as archive:
+        archive.extractall(tmp_path, filter="data")
+    (source,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    with (
+        zipfile.ZipFile(build("wheel", source, tmp_path)) as ours,
+        zipfile.ZipFile(wheel) as theirs,
+    ):
+        names = set(ours.namelist())
+        assert "wildrobot_cli/benchmarks/reference.xml" in names
+        assert names == set(theirs.namelist())
 
 
 def test_installed_package_finds_its_own_files_from_an_empty_folder(unpacked, tmp_path):

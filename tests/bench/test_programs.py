@@ -2,7 +2,9 @@
 
 import importlib.util
 from functools import partial
+from types import SimpleNamespace
 
+import jax
 import pytest
 
 from wildrobot_cli.bench import breakdown, learning, raw
@@ -57,6 +59,20 @@ def test_brax_is_told_every_setting_of_the_learner(config):
     assert told["batch_size"] * told["num_minibatches"] == batch.num_envs
     assert told["episode_length"] == pytest.approx(ppo.episode_length / config.env.control_period)
     assert told["num_updates_per_batch"] == ppo.epochs
+    assert told["unroll_length"] == batch.unroll_length
+    assert told["seed"] == config.seed
+    same = {
+        "learning_rate": ppo.learning_rate,
+        "discounting": ppo.discount,
+        "gae_lambda": ppo.gae_lambda,
+        "clipping_epsilon": ppo.clip,
+        "entropy_cost": ppo.entropy,
+        "vf_loss_coefficient": ppo.value_weight,
+        "max_grad_norm": ppo.max_grad_norm,
+        "reward_scaling": ppo.reward_scale,
+        "normalize_observations": ppo.normalize_observations,
+    }
+    assert {name: told[name] for name in same} == same
 
 
 def test_training_without_style_is_the_same_but_for_style():
@@ -94,9 +110,30 @@ def test_shares_without_a_clock_in_physics_take_physics_alone():
     assert sum(found.values()) == pytest.approx(48.0)
 
 
-def test_the_engine_counts_its_time(config):
-    import jax
+def test_acting_keeps_what_the_learner_keeps(monkeypatch):
+    """With style an unroll brings more."""
+    kept, nothing = [], jax.numpy.zeros(())
+    params = SimpleNamespace(policy=None, value=None)
+    learner = SimpleNamespace(
+        init=lambda _key: SimpleNamespace(env=nothing, normalizer=None, params=params),
+        networks=None,
+        env=None,
+        unroll_length=3,
+        extra_fields=("truncation", "style"),
+        steps_per_iteration=24,
+    )
 
+    def unroll(_env, state, _policy, _key, length, extra_fields):
+        kept.append((length, extra_fields))
+        return state, nothing
+
+    monkeypatch.setattr(breakdown, "make_inference_fn", lambda _networks: lambda _params: None)
+    monkeypatch.setattr(breakdown, "generate_unroll", unroll)
+    assert breakdown._acting(learner)() == 24
+    assert kept == [(3, ("truncation", "style"))]
+
+
+def test_the_engine_counts_its_time(config):
     from wildrobot_cli import WildRobotEnv
 
     env = WildRobotEnv(config.env)

@@ -134,9 +134,25 @@ def test_an_unwritable_results_file_is_found_before_the_work(refused, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("option", "name"), [("--seed=1", "--seed"), ("--steps=5", "--steps"), ("--set=a=1", "--set")]
+    ("option", "name"),
+    [
+        ("--seed=1", "--seed"),
+        ("--steps=5", "--steps"),
+        ("--set=a=1", "--set"),
+        ("--config=ppo.yaml", "--config"),
+        ("--runs=runs", "--runs"),
+        ("--verify", "--verify"),
+    ],
 )
 def test_a_resumed_run_keeps_its_configuration(refused, run, option, name):
     assert refused("train", "--resume", "tiny", option) == (
         f"{name} does not go with --resume: a run keeps its configuration"
+    )
+
+
+@pytest.mark.parametrize("option", ["--run=mine", "--runs=runs", "--max-minutes=1"])
+def test_a_smoke_run_is_of_no_name_and_place(refused, option):
+    assert refused("train", "--verify", option) == (
+        f"{option.partition('=')[0]} does not go with --verify: "
+        "a smoke run of seconds leaves nothing behind"
     )

@@ -1,5 +1,6 @@
 """The commands do what they promise, and say it readably."""
 
+import dataclasses
 import json
 import os
 import re
@@ -87,11 +88,42 @@ def test_eval_is_the_same_twice(command, run, tmp_path):
 def test_train_ends_with_a_table_and_the_next_command(command, tiny_overrides, tmp_path):
     overrides = [part for text in tiny_overrides for part in ("--set", text)]
     done = command("train", "--run", "mine", *overrides)
-    assert done.code == 0, done
+    assert done.code == (1 if "FAILED" in done.out else 0), done  # so short a training may fail
     assert "wildrobot eval runs/mine" in done.out
     assert "successes" in done.out
     summary = json.loads((tmp_path / "runs/mine/summary.json").read_text())
     assert summary["eval"]["flat"]["episodes"] == 2
+
+
+@pytest.fixture
+def fallen(run, trained, monkeypatch):
+    """`train` and `--resume` are done at once, with a policy that falls."""
+    text = run.config_file.read_text()
+    run.config_file.write_text(re.sub(r"(too_low:.*limit: )[\d.]+", r"\g<1>0.6", text))
+    assert run.config.env.terminations["too_low"].parameters["limit"] == 0.6
+    result = dataclasses.replace(trained[0], run=str(run.path))
+    for name in ("train", "resume"):
+        monkeypatch.setattr(f"wildrobot_cli.commands.train.{name}", lambda *_: result)
+
+
+@pytest.mark.parametrize("options", [("--run", "mine"), ("--resume", "tiny")])
+def test_a_training_whose_policy_fails_its_gates_is_exit_code_1(command, fallen, options):
+    done = command("train", *options)
+    assert done.code == 1
+    assert "FAILED: flat: success_rate 0, expected at least 0.95" in done.out
+    assert "saved in" in done.out
+
+
+def test_a_smoke_run_is_held_to_no_gates(command, fallen):
+    done = command("train", "--verify")
+    assert done.code == 0
+    assert "FAILED: flat" in done.out
+    assert "verified: it trains, saves and measures here" in done.out
+
+
+def test_a_process_that_evaluates_nothing_is_held_to_no_gates(command, fallen, monkeypatch):
+    monkeypatch.setattr("wildrobot_cli.training.devices.leads", lambda: False)
+    assert command("train", "--run", "mine").code == 0
 
 
 def test_no_arguments_show_the_help(command):

@@ -19,8 +19,12 @@ def test_several_scenarios_in_json(command, run, tmp_path):
 
 
 def test_two_runs_side_by_side(command, run, tmp_path):
+    """The first by its number of control steps, which means nothing in the other."""
     shutil.copytree("tiny", "other")
-    command("eval", "tiny", "--against", "other", "--json", "results.json")
+    (checkpoint,) = (tmp_path / "other" / "checkpoints").iterdir()
+    checkpoint.rename(checkpoint.with_name(f"{160:012d}"))
+    asked = ("--checkpoint", "120", "--against", "other")
+    command("eval", "tiny", *asked, "--json", "results.json")
     results = json.loads((tmp_path / "results.json").read_text())
     assert set(results) == {"passed", "scenarios", "compared", "differences"}
     assert results["compared"]["other"] == {"flat": results["scenarios"]["flat"]}

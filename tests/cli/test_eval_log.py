@@ -146,10 +146,19 @@ def test_what_came_after_the_first_stop_is_not_measured(command, log, tmp_path):
     assert figures["joint_speed_p99_rps"] < 10
 
 
-def test_options_that_would_change_what_was_measured_are_refused(command, log):
-    done = command("eval", "stood", "--episodes", "3")
+def test_an_emergency_within_a_wanted_stop_is_no_success(command, log):
+    happened(log, "walking", "done", "emergency")
+    assert command("eval", "stood").code == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--episodes", "3"), ("--scenario", "all"), ("--scenario", "flat"), ("--set", "seed=1")],
+)
+def test_options_that_would_change_what_was_measured_are_refused(command, log, option, value):
+    done = command("eval", "stood", option, value)
     assert done.code == 2
-    assert "--episodes does not go with a log: what was measured then cannot be changed" in done.err
+    assert f"{option} does not go with a log: what was measured then cannot be changed" in done.err
 
 
 def test_a_damaged_log_is_exit_code_2(command, log):

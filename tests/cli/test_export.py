@@ -23,7 +23,7 @@ def test_export_writes_the_promised_keys_and_names_the_next_command(command, run
     assert results["verdict"] == ""
     assert "wildrobot run walker" in done.out
     settings = (tmp_path / "walker" / "config.yaml").read_text()
-    assert "seed: 7" in settings
+    assert "seed: 0" in settings
     assert "episode_length: 0.3" in settings
     assert "32 rollouts" in done.out
 
@@ -59,6 +59,7 @@ def test_a_failed_proof_is_exit_code_1_and_leaves_no_bundle(command, run, tmp_pa
         (("tiny", "--set", "env.nothing=1"), "env.nothing"),
         (("tiny", "--set", "env.episode_length=-1"), "env.episode_length"),
         (("tiny", "--checkpoint", "7"), "no checkpoint '7'"),
+        (("tiny", "--seed", "-1"), "seed: expected"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_one_message(command, run, options, message):
@@ -66,6 +67,13 @@ def test_bad_input_is_exit_code_2_and_one_message(command, run, options, message
     assert done.code == 2
     assert message in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_place_that_cannot_be_written_is_found_before_the_work(command, run):
+    done = command("export", "tiny", "--out", "/proc/bundle")
+    assert done.code == 3
+    assert done.out == ""
+    assert done.err == "error: /proc/bundle: cannot write: No such file or directory\n"
 
 
 def test_without_onnx_it_says_what_to_install(command, run, monkeypatch):

@@ -27,7 +27,6 @@ def walker(bundle_folder, tmp_path):
 
 
 SHORT = ("walker", "--forward", "0.2", "--seconds", "0.5")
-SHORT = ("walker", "--forward", "0.2", "--seconds", "0.5")
 REAL = ("walker", "--bus", "a", "--imu", "b", "--calibration", "c")
 
 
@@ -130,6 +129,7 @@ def test_a_run_that_is_killed_leaves_a_log_that_eval_reads(walker, command):
         ((*SHORT, "--json", "walker/a.json"), "--json walker/a.json: lies inside walker"),
         ((*SHORT, "--json", "walker/README.md"), "--json walker/README.md: lies inside walker"),
         ((*SHORT, "--json", "notes.txt"), "--json notes.txt: holds something else than results"),
+        ((*REAL, "--json", "./c"), "--json c: is the --calibration; choose another name"),
         (("walker",), "the policy was never trained to stand still: give it a velocity"),
         ((*SHORT, "--int8", "--robot", "wildrobt"), "did you mean 'wildrobot'?"),
     ],
@@ -187,3 +187,15 @@ def test_a_robot_other_than_the_described_one_is_refused_by_name(walker, root):
     _, err = (process := run(walker, *SHORT)).communicate(timeout=60)
     assert process.returncode == 2
     assert "joint 'waist_yaw': kp 21.1 in policy.json, 42 on the robot 'wildrobot'" in err
+
+
+def test_a_policy_of_8_bits_is_held_against_the_golden_trace_before_it_runs(
+    walker, command, monkeypatch
+):
+    from wildrobot_cli.runtime import golden
+
+    monkeypatch.setattr(golden, "QUANTIZED_RMS", -1.0)
+    done = command("run", *SHORT, "--int8")
+    assert done.code == 2
+    assert "not the policy of 8 bits that was exported" in done.err
+    assert not (walker / "robot-logs").exists()

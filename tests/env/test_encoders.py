@@ -12,6 +12,7 @@ from wildrobot_cli.runtime.bus_robot import BusRobot
 from wildrobot_cli.runtime.calibration import Calibration
 from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.estimator import Estimator
+from wildrobot_cli.runtime.observations import Part
 
 DT, STEPS = 0.02, 12
 ANGLES = np.cumsum(np.random.default_rng(0).normal(0, 0.02, (STEPS + 1, 11)), axis=0)
@@ -73,7 +74,7 @@ def description(robot):
         heading_joint=robot.heading_joint,
         control_period=DT,
         clock=Clock((0.0,), (1.6,)),
-        scales={"joint_positions": 1.0, "joint_velocities": 1.0},
+        parts={"joint_positions": Part(), "joint_velocities": Part()},
     )
 
 

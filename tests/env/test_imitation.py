@@ -1,11 +1,15 @@
 """Episodes start inside clips as if they had always been there; style is read from what happens."""
 
+from copy import copy
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from wildrobot_cli import EnvConfig, WildRobotEnv
+from wildrobot_cli.env.ground import Ground
 from wildrobot_cli.env.imitation import ImitationEnv, training_env
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.clock import Clock, frequency_at
@@ -91,6 +95,21 @@ def test_style_is_that_of_the_last_frames(env, played):
     np.testing.assert_allclose(shown, expected, atol=1e-4)
 
 
+def test_style_does_not_tell_how_high_the_ground_is(env, start, monkeypatch):
+    """Else a discriminator would learn altitude."""
+    level = jax.tree.map(lambda leaf: leaf[0], start.pipeline_state)
+    none = jnp.zeros(0)
+    ground = Ground(jnp.array([0.1, 0.0]), jnp.zeros((0, 2)), none, none)
+    far = level.physics.qpos.at[jnp.array([0, 2])].add(jnp.array([5.0, 0.5]))
+    raised = level.replace(physics=level.physics.replace(qpos=far), ground=ground)
+    monkeypatch.setattr(WildRobotEnv, "act", lambda _env, episode, _action: episode)
+    features = [
+        env.reference.style.features(env.act(episode, None).history[-1:], np)
+        for episode in (level, raised)
+    ]
+    np.testing.assert_allclose(features[1], features[0], atol=0.02)  # the slope below the soles
+
+
 def test_demonstrations_are_drawn_at_all_speeds_alike(env):
     sampler = env.reference.library.sampler(env.reference.window)
     probability = env.reference.demonstrations().probability
@@ -108,6 +127,14 @@ def test_held_out_clips_are_kept_from_training(env):
     kept = env.reference.demonstrations(held_out=True).features
     assert len(kept) > 50
     assert np.abs(seen[:, None, -20:] - kept[None, ::40, -20:]).max(axis=-1).min() > 0
+
+
+def test_a_library_without_clips_held_out_has_no_rows_of_them(env):
+    reference = copy(env.reference)
+    clips = tuple(replace(clip, held_out=False) for clip in reference.library.clips)
+    reference.library = replace(reference.library, clips=clips)
+    held_out = reference.held_out()
+    assert held_out.shape == (0, reference.demonstrations().features.shape[1])
 
 
 def test_clock_runs_as_the_clips_do(env):

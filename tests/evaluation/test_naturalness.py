@@ -2,15 +2,18 @@
 
 import numpy as np
 import pytest
-from trajectories import still
+from trajectories import START, still
 
 from wildrobot_cli import EnvConfig
 from wildrobot_cli.env.reference import Reference
 from wildrobot_cli.evaluation.naturalness import (
     _loops,
+    _windows,
     area_under_curve,
     by_phase,
+    compare_cycles,
     naturalness,
+    reference_cycles,
     spectral_arc_length,
 )
 from wildrobot_cli.motion.clip import positions, speeds
@@ -91,6 +94,61 @@ def test_standing_has_no_naturalness(robot, config):
     found = measure(robot, config, {"phase": np.zeros((STEPS, 2))})
     assert set(found) == {"joint_rmse_deg", "rom_ratio", "fresh_auc", "sparc", "sparc_reference"}
     assert all(value is None for value in found.values())
+
+
+def test_falls_do_not_look_like_unnatural_gait(robot, config, walked, itself):
+    """Every third episode falls a few samples after the start-up time, in a cycle of 25 or more."""
+    fell = np.arange(walked["phase"].shape[1]) % 3 == 0
+    alive = ~fell | (np.arange(STEPS) < START + 8)[:, None]
+    some = measure(robot, config, {**walked, "alive": alive, "fell": fell})
+    assert some["joint_rmse_deg"] == pytest.approx(itself["joint_rmse_deg"], abs=0.5)
+    assert some["rom_ratio"] == pytest.approx(itself["rom_ratio"], abs=0.05)
+
+
+def test_where_no_episode_walks_a_whole_cycle_there_is_none_to_compare(robot, config):
+    trajectory = still(STEPS, 2, len(robot.joint_names))
+    walking = np.zeros((STEPS, 2), dtype=bool)
+    walking[:10] = True
+    reference = Reference(robot, config.reference, config.control_period)
+    found = compare_cycles(trajectory, walking, reference_cycles(reference, robot))
+    assert found == (None, None)
+
+
+@pytest.mark.parametrize("fallen", [0, 1])
+def test_where_half_of_the_episodes_have_no_window_nothing_is_learned(
+    robot, config, walked, fallen
+):
+    """The classifier judges odd episodes by even ones."""
+    fell = np.arange(walked["phase"].shape[1]) % 2 == fallen
+    alive = ~fell | (np.arange(STEPS) < START + 3)[:, None]
+    found = measure(robot, config, {**walked, "alive": alive, "fell": fell})
+    assert found["fresh_auc"] is None
+    assert found["joint_rmse_deg"] < 5.0
+
+
+def test_a_slope_does_not_give_a_walk_away(robot, config, walked):
+    """Each episode walks at another height, on ground as much higher."""
+    from wildrobot_cli.env.ground import Ground
+
+    episodes = walked["phase"].shape[1]
+    gradient = np.stack([np.linspace(-0.1, 0.1, episodes), np.zeros(episodes)], axis=-1)
+    raised = walked["position"].copy()
+    raised[..., 2] += (raised[..., :2] * gradient).sum(axis=-1)
+    none = np.zeros((episodes, 0))
+    ground = Ground(gradient, np.zeros((episodes, 0, 2)), none, none)
+    reference = Reference(robot, config.reference, config.control_period)
+    starts = np.stack([np.full(episodes, 200), np.arange(episodes)], axis=-1)
+    level, sloping = (
+        _windows(
+            still(STEPS, episodes, len(robot.joint_names), **fields),
+            reference,
+            np.random.default_rng(0),
+            starts,
+        )
+        for fields in (walked, {**walked, "position": raised, "ground": ground})
+    )
+    height = reference.style.names.index("height") - len(reference.style.names)
+    np.testing.assert_allclose(sloping[:, height], level[:, height], atol=1e-4)
 
 
 def test_cycle_is_the_mean_by_phase_with_gaps_filled():

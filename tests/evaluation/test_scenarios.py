@@ -231,13 +231,16 @@ def test_mjx_and_mujoco_agree_on_a_policy(run):
 def test_two_runs_are_asked_the_same(run, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(run.path, other)
-    text = (other / "config.yaml").read_text()
-    (other / "config.yaml").write_text(text.replace("forward: [0.1, 0.5]", "forward: [0.1, 0.2]"))
-    assert load(Config, other / "config.yaml").env.commands.forward == (0.1, 0.2)
+    text = (other / "config.yaml").read_text().replace("forward: [0.1, 0.5]", "forward: [0.1, 0.2]")
+    (other / "config.yaml").write_text(text.replace("episodes: 2", "episodes: 3"))
+    its_own = load(Config, other / "config.yaml")
+    assert its_own.env.commands.forward == (0.1, 0.2)
+    assert its_own.eval.episodes == 3
     found = compare.compare_runs(run, other)
     assert found.names == ("tiny", "other")
     assert found.differences["other"]["flat"]["power_w"]["difference"] == 0.0
     assert found.figures["other"]["flat"]["untrained"] == ["forward"]
+    assert found.figures["other"]["flat"]["episodes"] == 2
     json.dumps(found.differences, allow_nan=False)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 import pytest
 
+from wildrobot_cli.export import export as exports
 from wildrobot_cli.export import job as jobs
 from wildrobot_cli.export.export import export_bundle
 from wildrobot_cli.runtime.bundle import open_bundle
@@ -80,6 +81,24 @@ def test_golden_trace_replays(exported):
 def test_same_run_gives_the_same_bytes(prepared):
     again = prepared.job.files(prepared.trace)
     assert again == prepared.files
+
+
+def test_the_proofs_seed_is_not_the_trainings(run, monkeypatch):
+    class Enough(Exception):
+        pass
+
+    def record(env, act, episodes, seed):
+        seeds.append(seed)
+        raise Enough
+
+    seeds, listing = [], sorted(run.path.iterdir())
+    monkeypatch.setattr(exports, "record", record)
+    for seed in (7, None):
+        with pytest.raises(Enough):
+            export_bundle(run, None, seed=seed)
+    assert seeds == [7, run.config.seed]
+    assert jobs.Job.of(run, None, quantize=False, seed=7).config == run.config
+    assert sorted(run.path.iterdir()) == listing
 
 
 def test_quantized_model_is_of_8_bits_and_carries_the_same_metadata(prepared):

@@ -43,6 +43,9 @@ def test_missing_joints_are_listed(robot, swaying):
     ("change", "message"),
     [
         ({"fps": 0.0}, "swaying: fps: expected a number above 0, got 0.0"),
+        ({"frequency": np.nan}, "swaying: frequency: expected a number of 0 or more, got nan"),
+        ({"frequency": -1.0}, "swaying: frequency: expected a number of 0 or more, got -1.0"),
+        ({"joint_names": ("waist_yaw",) * 11}, "joint_names: 'waist_yaw' stands twice"),
         ({"joint_angles": np.zeros((51, 3))}, "joint_angles: expected shape"),
         (
             {"root_quaternion": np.full((51, 4), 0.6)},

@@ -65,6 +65,28 @@ def test_features_do_not_depend_on_place_and_heading(style, robot, poses):
     np.testing.assert_allclose(moved, here, atol=1e-12)
 
 
+def test_ground_that_rises_with_the_robot_changes_nothing(style, poses):
+    raised = poses.copy()
+    raised[:, 2] += 0.3
+    here, above = (
+        style.frame(poses, np),
+        style.above(style.frame(raised, np), lambda places: np.full(places.shape[:-1], 0.3), np),
+    )
+    np.testing.assert_allclose(above, here, atol=1e-12)
+
+
+def test_heights_are_above_the_ground_below_each_part(style, poses):
+    frames, slope = style.frame(poses, np), np.array([0.2, -0.1])
+    above = style.above(frames, lambda places: places @ slope, np)
+    soles = style.soles.positions(poses, np)
+    lowered = np.concatenate([poses[:, None, :3], soles], axis=1)
+    lowered = lowered[..., 2] - lowered[..., :2] @ slope
+    heights = [3, 8, 11]  # root, left and right sole
+    np.testing.assert_allclose(above[:, heights], lowered, atol=1e-12)
+    others = np.delete(np.arange(frames.shape[1]), heights)
+    np.testing.assert_array_equal(above[:, others], frames[:, others])
+
+
 def test_names_are_those_of_the_last_frame(style, robot, poses):
     features = style.windows(poses, np.array([0]), WINDOW)[0]
     last = dict(zip(style.names, features[-len(style.names) :], strict=True))

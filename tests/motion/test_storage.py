@@ -1,5 +1,6 @@
 import io
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -53,14 +54,21 @@ def test_only_poses_and_their_origin_are_required(path):
         ),
         ({"licence": None}, "no array 'licence'"),
         ({"root_positions": np.zeros(3)}, "unknown array 'root_positions'; did you mean"),
-        ({"joint_angles": np.array(["a", "b"])}, "joint_angles: expected numbers, got <U1"),
-        ({"joint_names": np.arange(11)}, "joint_names: expected text, got int64"),
+        ({"joint_angles": np.array(["a", "b"])}, "joint_angles: expected numbers for each frame"),
+        ({"root_position": np.array(1.0)}, r"root_position: expected numbers .* of shape \(\)"),
+        ({"phase": np.array(1)}, r"phase: expected numbers .*, got int64 of shape \(\)"),
+        ({"joint_names": np.arange(11)}, "joint_names: expected a list of text, got int64"),
+        ({"joint_names": np.array("hip")}, r"joint_names: expected a list .* of shape \(\)"),
+        ({"joint_names": np.array(["hip"] * 11)}, "joint_names: 'hip' stands twice"),
+        ({"frequency": -1.0}, "frequency: expected a number of 0 or more, got -1.0"),
+        ({"frequency": np.nan}, "frequency: expected a number of 0 or more, got nan"),
+        ({"root_position": np.zeros((51, 2))}, r"root_position: expected shape \(51, 3\)"),
         ({"fps": np.array([1.0, 2.0])}, r"fps: expected a number, got float64 of shape \(2,\)"),
     ],
 )
 def test_a_wrong_array_is_named(path, changes, message):
     rewrite(path, **changes)
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ConfigError, match=f"^{path}: {message}"):
         load_clip(path)
 
 
@@ -80,6 +88,27 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
 def test_a_truncated_clip_is_refused(path):
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(ConfigError, match="not an .npz file, or damaged"):
+        load_clip(path)
+
+
+def test_a_flipped_byte_is_a_message_or_no_harm(path, tmp_path):
+    """Of a packed clip, and of one that is not: wherever it is, down to the zip's own directory."""
+    packed = tmp_path / "packed.npz"
+    with np.load(path) as archive:
+        np.savez_compressed(packed, **archive)
+    for whole in (path.read_bytes(), packed.read_bytes()):
+        for place in range(0, len(whole), max(1, len(whole) // 300)):
+            spoilt = bytearray(whole)
+            spoilt[place] ^= 0x55
+            path.write_bytes(spoilt)
+            with suppress(ConfigError):
+                load_clip(path)
+
+
+def test_a_member_that_is_no_array_is_refused(path):
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("phases", b"text")
+    with pytest.raises(ConfigError, match="unknown array 'phases'"):
         load_clip(path)
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 
@@ -231,3 +232,11 @@ def test_warp_is_chosen_on_an_nvidia_gpu_where_it_is_installed(
     monkeypatch.setattr(factory, "find_spec", lambda name: object() if installed else None)
     config = EnvConfig.from_file("ppo.yaml", (f"env.mjx.impl={asked}",))
     assert factory.resolve_impl(config) == impl
+
+
+@pytest.mark.parametrize(("impl", "fits"), [("warp", False), ("jax", True)])
+def test_a_batch_beyond_warps_room_for_contacts_is_refused(impl, fits):
+    config = EnvConfig.from_file("ppo.yaml", ("env.engine=mjx", f"env.mjx.impl={impl}"))
+    factory.check_batch(config, mjx.WARP_WORLDS)
+    with nullcontext() if fits else pytest.raises(ConfigError, match="has room for the contacts"):
+        factory.check_batch(config, mjx.WARP_WORLDS + 1)

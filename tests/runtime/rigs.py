@@ -76,7 +76,8 @@ class StandingRobot:
         read_at = np.full(len(self._angles), self.tick)
         level = np.array([1.0, 0.0, 0.0, 0.0])
         silent = np.zeros_like(read_at)
-        seen = self.fault(Sensors(gyro, level, self._angles.copy(), read_at, self.tick, silent))
+        imu, angles = (gyro, level), self._angles.copy()
+        seen = self.fault(Sensors(*imu, angles, read_at, self.tick, silent, self.tick))
         if seen is None:
             self.clock.sleep(timeout)
         return seen
@@ -111,7 +112,10 @@ class ServoBus:
         self._moves: dict[int, int] = {}
         self._parser = protocol.Parser()
 
-    def write(self, data: bytes, timeout: float) -> bool:
+    def drop_input(self) -> None:
+        self._out.clear()
+
+    def write(self, data: bytes, timeout: float) -> None:
         self.clock.sleep(len(data) * protocol.BITS_PER_BYTE / protocol.BAUD)
         self._moves = {}
         for frame in self._parser.feed(data):
@@ -119,7 +123,6 @@ class ServoBus:
         if self._moves:
             counts = np.array([self._moves[i] for i in self.ids])
             self.written.take((counts - 500) * math.radians(0.24), rounding=math.radians(0.24))
-        return True
 
     def write_now(self, data: bytes) -> None:
         self.write(data, 0.0)
@@ -161,11 +164,11 @@ class LevelImu:
 
     @property
     def heard(self) -> bool:
-        return self.fault(ImuReading(np.zeros(3), np.zeros(4))) is not None
+        return self.fault(ImuReading(np.zeros(3), np.zeros(4), True)) is not None
 
     def read(self) -> ImuReading | None:
         level = np.array([1.0, 0.0, 0.0, 0.0])
-        return self.fault(ImuReading(self._rng.normal(0, 0.02, 3), level))
+        return self.fault(ImuReading(self._rng.normal(0, 0.02, 3), level, True))
 
     def close(self) -> None:
         return

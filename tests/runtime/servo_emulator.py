@@ -73,8 +73,8 @@ class ImuTerminal(Terminal):
         os.write(self.master, rvc_frame(self._counter, yaw, pitch, roll))
 
 
-def rvc_frame(counter: int, yaw: float, pitch: float, roll: float) -> bytes:
-    """A frame of the mode, from angles in degrees."""
+def rvc_frame(counter: int, yaw: float, pitch: float, roll: float, weight: int = 1000) -> bytes:
+    """A frame of the mode, from angles in degrees, and the acceleration along z in mg."""
     angles = [round(100 * ((angle + 180) % 360 - 180)) for angle in (yaw, pitch, roll)]
-    body = struct.pack("<Bhhhhhh3x", counter % 256, *angles, 0, 0, 1000)
+    body = struct.pack("<Bhhhhhh3x", counter % 256, *angles, 0, 0, weight)
     return b"\xaa\xaa" + body + bytes((sum(body) & 0xFF,))

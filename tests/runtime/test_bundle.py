@@ -9,7 +9,7 @@ import onnx
 import pytest
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.runtime import __main__ as runtime
+from wildrobot_cli.runtime import program
 from wildrobot_cli.runtime.bundle import checksums, open_bundle
 from wildrobot_cli.runtime.golden import replay
 from wildrobot_cli.runtime.hardware import Facts, check_fits
@@ -57,8 +57,8 @@ def test_golden_trace_replays_on_the_quantized_policy_nearly(bundle):
 )
 def test_a_policy_that_answers_otherwise_fails_the_golden_trace(bundle, fault, monkeypatch, capsys):
     honest = load(bundle)
-    monkeypatch.setattr(runtime, "load", lambda _: lambda seen: fault(*honest(seen)))
-    assert not runtime.check(bundle)
+    monkeypatch.setattr(program, "load", lambda _: lambda seen: fault(*honest(seen)))
+    assert not program.check(bundle)
     assert "FAILED" in capsys.readouterr().out
 
 
@@ -73,7 +73,7 @@ def test_a_trace_with_numbers_that_are_none_does_not_pass(folder):
 
 
 def test_the_exported_policy_passes_its_golden_trace(bundle, capsys):
-    assert runtime.check(bundle)
+    assert program.check(bundle)
     out = capsys.readouterr().out
     assert "golden targets: largest difference" in out
     assert out.endswith("passed\n")

@@ -2,6 +2,9 @@
 
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -18,6 +21,7 @@ from wildrobot_cli.runtime.calibration import read_calibration
 from wildrobot_cli.runtime.hardware import check_fits
 from wildrobot_cli.runtime.imu import RvcImu, quaternion, rotation_between
 from wildrobot_cli.runtime.rotations import up_vector, yaw
+from wildrobot_cli.runtime.serial_port import SerialPort
 
 
 @pytest.fixture
@@ -121,6 +125,75 @@ def test_a_stop_gets_through_behind_a_frame_that_was_cut_off(description):
         robot.stop()
         assert not any(bus.loaded.values()), cut
         bus._parser.clear()
+
+
+@pytest.mark.parametrize("milliseconds", [4, 8, 15])
+def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(description, milliseconds):
+    bus = ServoBus(description, Clock())
+    late: list[tuple[float, bytes]] = []
+
+    def fault(servo, answer):
+        if servo != 3:
+            return answer
+        late.append((bus.clock.now + milliseconds / 1000, answer))
+        return b""
+
+    def read(timeout, honest=bus.read):
+        while late and late[0][0] <= bus.clock.now:
+            bus._out += late.pop(0)[1]
+        return honest(timeout)
+
+    def drop_input(honest=bus.drop_input):
+        bus.read(0.0)
+        honest()
+
+    bus.fault, bus.read, bus.drop_input = fault, read, drop_input
+    robot = bus_robot(description, bus)
+    for _ in range(10):
+        robot.read(0.01)
+        bus.clock.sleep(0.01)
+    assert robot.unheard() == ("servo 3 (left_hip_roll)",)
+
+
+def test_a_port_is_one_programs_alone(description):
+    with ServoTerminal(description) as servos:
+        port = SerialPort(servos.device, protocol.BAUD)
+        with pytest.raises(ConfigError, match="in use by another program"):
+            SerialPort(servos.device, protocol.BAUD)
+        port.close()
+        SerialPort(servos.device, protocol.BAUD).close()
+
+
+KILLED = """
+import sys, time
+from wildrobot_cli.runtime import servo_protocol as protocol
+from wildrobot_cli.runtime.bus_robot import LET_GO
+from wildrobot_cli.runtime.serial_port import GuardedPort
+port = GuardedPort(sys.argv[1], protocol.BAUD, LET_GO)
+port.write(protocol.load(protocol.EVERYONE, True), 1.0)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_killed_program_leaves_no_servo_under_torque(description, number):
+    with ServoTerminal(description, echo=False) as servos:
+        program = subprocess.Popen(
+            [sys.executable, "-c", KILLED, servos.device], stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout.readline() == "up\n"
+        wait_for(lambda: all(servos.bus.loaded.values()))
+        program.send_signal(number)
+        wait_for(lambda: not any(servos.bus.loaded.values()))
+        program.communicate()
+
+
+def wait_for(event, timeout: float = 30.0) -> None:
+    deadline = time.monotonic() + timeout
+    while not event():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_targets_that_are_not_numbers_are_not_written(description):
@@ -281,6 +354,16 @@ def test_imu_gives_orientation_and_the_rate_of_its_change():
     assert float(yaw(reading.orientation, np)) == pytest.approx(np.radians(40.0))
     np.testing.assert_allclose(reading.gyro, [0, 0, np.radians(10.0) * 100], atol=1e-6)
     assert imu.read() is None
+
+
+def test_an_imu_at_rest_has_news_as_long_as_its_accelerations_change():
+    port, news = Bytes(), []
+    imu = RvcImu(port)
+    for counter, weight in enumerate([1000, 1001, 1002, 1003, 1003, 1003, 1004]):
+        port.data = rvc_frame(counter, 0.0, 0.0, 0.0, weight)
+        reading = imu.read()
+        news += [reading.news] if reading else []
+    assert news == [True, True, False, False, True]
 
 
 def test_imu_frames_come_in_parts_and_damaged():

@@ -29,7 +29,7 @@ def places(description):
 def sensors(description, angles, tick, read_at=None, orientation=LEVEL) -> Sensors:
     count = len(description.joints.names)
     read_at = np.full(count, tick) if read_at is None else read_at
-    return Sensors(np.zeros(3), orientation, angles, read_at, tick, np.zeros(count, int))
+    return Sensors(np.zeros(3), orientation, angles, read_at, tick, np.zeros(count, int), tick)
 
 
 def test_each_term_is_the_environments_along_a_rollout(bundle, description, places):
@@ -46,10 +46,47 @@ def test_each_term_is_the_environments_along_a_rollout(bundle, description, plac
         estimator.acted(trace["action"][k])
 
 
+def test_history_is_what_the_environment_saw_before(bundle, description, places):
+    terms = description.observation
+    longer = tuple(
+        dataclasses.replace(t, history=2) if t.name in ("gyro", "last_action") else t for t in terms
+    )
+    estimator = Estimator(dataclasses.replace(description, observation=longer))
+    trace = read_golden(bundle)
+    for k, command in enumerate(trace["command"]):
+        now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
+        now = now._replace(gyro=trace["gyro"][k])
+        if k == 0:
+            estimator.start(now, trace["phase"][0], trace["heading_target"][0])
+        observation = estimator.observe(now, command)
+        estimator.acted(trace["action"][k])
+        wanted = []
+        for term in longer:
+            steps = [max(k - back, 0) for back in range(1 + term.history)]
+            wanted += [trace["observation"][step][places[term.name]] for step in steps]
+        np.testing.assert_allclose(observation, np.concatenate(wanted), rtol=0, atol=2e-6)
+
+
+def test_a_control_step_without_sensors_is_a_step_of_the_history(description):
+    (gyro,) = (t for t in description.observation if t.name == "gyro")
+    gyro = dataclasses.replace(gyro, history=2)
+    estimator = Estimator(dataclasses.replace(description, observation=(gyro,)))
+    home = description.joints.home_position
+    estimator.start(sensors(description, home, 0))
+    for tick, rate in enumerate([1.0, 2.0, None, 4.0]):
+        if rate is None:
+            estimator.coast()
+            continue
+        now = sensors(description, home, tick)._replace(gyro=np.full(3, rate))
+        observation = estimator.observe(now, COMMAND)
+        estimator.acted(np.zeros(11, np.float32))
+    np.testing.assert_array_equal(observation, np.repeat([4.0, 2.0, 2.0], 3))
+
+
 def test_a_joint_read_every_second_period_keeps_its_speed_between(description, places):
     estimator, home = Estimator(description), description.joints.home_position
     estimator.start(sensors(description, home, 0))
-    speed, scale = 1.5, description.scales["joint_velocities"]
+    speed, scale = 1.5, description.parts["joint_velocities"].scale
     read_at, angles, speeds = np.zeros(11, int), home.copy(), []
     for tick in range(1, 9):
         if tick % 2 == 0:  # joint 3 turns all the time, and is read every second period

@@ -252,6 +252,43 @@ def test_a_policy_that_does_not_do_what_was_recorded(folder, name, change, messa
     assert message in refused(check_golden, open_bundle(folder))
 
 
+def with_constant(folder, name, constant, change) -> bytes:
+    """A model with one constant changed."""
+    model = onnx.load(folder / name)
+    (tensor,) = (t for t in model.graph.initializer if t.name == constant)
+    value = change(onnx.numpy_helper.to_array(tensor).copy())
+    tensor.CopyFrom(onnx.numpy_helper.from_array(value.astype(np.float32), constant))
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("constant", "change"),
+    [
+        ("mean", lambda value: value + 1),
+        ("std", lambda value: value * np.nan),
+        ("home", lambda value: value + np.float32(0.1)),
+    ],
+)
+def test_a_policy_of_8_bits_that_does_not_do_what_was_recorded(folder, constant, change):
+    check_golden(open_bundle(folder), quantized=True)
+    forge(folder, "policy_int8.onnx", with_constant(folder, "policy_int8.onnx", constant, change))
+    check_golden(open_bundle(folder))
+    said = refused(check_golden, open_bundle(folder), True)
+    assert "not the policy of 8 bits that was exported: root mean square difference" in said
+    assert said.endswith("at most 0.05")
+
+
+def test_a_policy_of_8_bits_that_is_not_there(folder):
+    document = json.loads((folder / "policy.json").read_text()) | {"quantized": None}
+    model = onnx.load(folder / "policy.onnx")
+    for entry in model.metadata_props:
+        if entry.key == "quantized":
+            entry.value = "null"
+    forge(folder, "policy.json", json.dumps(document).encode())
+    forge(folder, "policy.onnx", model.SerializeToString())
+    assert "no quantized model" in refused(check_golden, open_bundle(folder), True)
+
+
 def test_a_scale_that_was_changed_with_everything_beside_it(folder):
     document = json.loads((folder / "policy.json").read_text())
     document["action_scale"] *= 1.2

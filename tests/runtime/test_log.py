@@ -23,7 +23,7 @@ def row(tick):
     """Sensors and an order that say which control step they are of."""
     each = np.full(JOINTS, tick, np.float32)
     imu = np.full(3, tick), np.full(4, tick)
-    sensors = Sensors(*imu, each, np.full(JOINTS, tick), tick, np.zeros(JOINTS, int))
+    sensors = Sensors(*imu, each, np.full(JOINTS, tick), tick, np.zeros(JOINTS, int), tick)
     return sensors, Order(each, each, np.full(3, float(tick)), Mode.WALKING)
 
 

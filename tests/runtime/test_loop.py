@@ -9,8 +9,10 @@ import pytest
 from rigs import Rig
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.keys import _obey
 from wildrobot_cli.runtime.limits import TargetLimits
 from wildrobot_cli.runtime.log import MODES
+from wildrobot_cli.runtime.session import Outcome
 
 
 @pytest.fixture
@@ -41,16 +43,76 @@ def test_robot_is_led_home_smoothly_and_then_walks(rig):
     assert rig.written.unsafe == []
 
 
-def test_soft_stop_brakes_the_joints_and_then_lets_go(rig):
-    rig.run(40)
+def turning(description, speed):
+    """A fault by which every joint turns at a speed around its home, from a tick on [rad/s]."""
+    started = []
+
+    def fault(sensors):
+        started.append(sensors.tick)
+        turned = speed * description.control_period * (sensors.tick - started[0])
+        return sensors._replace(encoders=description.joints.home_position + turned)
+
+    return fault
+
+
+def test_soft_stop_brakes_the_joints_by_their_speed_and_then_lets_go(rig, description):
+    speed = np.linspace(-1.0, 1.0, 11)
+    rig.plan[30] = lambda: setattr(rig.robot, "fault", turning(description, speed))
+    rig.plan[34] = lambda: rig.loop.stop("hand", "by key")
+    rig.run(60)
     columns = rig.log.columns()
-    stopping = columns["mode"] == MODES.index("stopping")
-    assert stopping.sum() == pytest.approx(0.2 / 0.02, abs=1)
-    angles, targets = columns["encoders"][stopping], columns["targets"][stopping]
-    moved = np.diff(columns["encoders"], axis=0)[np.flatnonzero(stopping) - 1]
-    brake = angles - targets
-    assert (brake * moved >= -1e-6).all()  # against the motion
+    stopping = np.flatnonzero(columns["mode"] == MODES.index("stopping"))
+    assert len(stopping) == pytest.approx(0.2 / 0.02, abs=1)
+    brake = (columns["encoders"] - columns["targets"])[stopping]
+    wanted = description.safety.soft_stop_damping / description.joints.kp * speed
+    inside = (columns["targets"] > description.joints.lower + 1e-6)[stopping]
+    inside &= (columns["targets"] < description.joints.upper - 1e-6)[stopping]
+    assert inside.mean() > 0.8
+    np.testing.assert_allclose(brake[inside], np.tile(wanted, (len(brake), 1))[inside], atol=1e-4)
     assert not rig.written.torque
+
+
+def test_soft_stop_brakes_joints_that_are_read_in_turns(description, tmp_path):
+    rig, counts = Rig(description, tmp_path, bus=True), 4
+    speed = np.radians(0.24) * counts / description.control_period
+
+    def turn():
+        for servo in rig.bus.ids:
+            rig.bus.positions[servo] = 500 + counts * (rig.steps - 36)
+
+    for step in range(30, 50):
+        rig.plan[step] = turn
+    rig.plan[36] = lambda: (turn(), rig.loop.stop("hand", "by key"))
+    rig.run(60)
+    columns = rig.log.columns()
+    stopping = np.flatnonzero(columns["mode"] == MODES.index("stopping"))[:6]
+    brake = (columns["encoders"] - columns["targets"])[stopping]
+    wanted = description.safety.soft_stop_damping / description.joints.kp * speed
+    free = (columns["targets"] > description.joints.lower + 1e-6)[stopping]
+    assert free.mean() > 0.8
+    assert (brake[free] > 0.5 * np.tile(wanted, (6, 1))[free]).all()
+    assert (brake[free] < 1.5 * np.tile(wanted, (6, 1))[free]).all()
+
+
+def test_soft_stop_brakes_the_other_joints_when_one_encoder_gives_rubbish(rig, description):
+    honest = turning(description, np.full(11, 0.5))
+
+    def rubbish(sensors):
+        sensors = honest(sensors)
+        if rig.steps >= 34:
+            sensors.encoders[7] = np.nan
+        return sensors
+
+    rig.plan[30] = lambda: setattr(rig.robot, "fault", rubbish)
+    rig.run(60)
+    assert rig.trips == ["sensor"]
+    columns = rig.log.columns()
+    stopping = np.flatnonzero(columns["mode"] == MODES.index("stopping"))
+    brake = (columns["encoders"] - columns["targets"])[stopping, 3]
+    wanted = description.safety.soft_stop_damping / description.joints.kp[3] * 0.5
+    np.testing.assert_allclose(brake, wanted, atol=1e-4)
+    assert np.ptp(columns["targets"][stopping, 7]) < 1e-6, "it stays where it was last known"
+    assert rig.written.unsafe == []
 
 
 def test_after_a_stop_only_a_reset_by_hand_begins_anew(rig):
@@ -115,6 +177,38 @@ def test_a_reset_within_the_same_control_step_does_not_undo_an_emergency(rig, or
     after = rig.log.columns()["mode"][60:]
     assert (after == MODES.index("stopped")).all()
     assert not rig.written.torque
+
+
+@pytest.mark.parametrize("keys", ["rs", "sr", "rq", "qr"])
+def test_a_stop_within_the_same_control_step_as_a_reset_has_the_last_word(rig, keys):
+    def press():
+        for key in keys:
+            _obey(rig.loop, key)
+
+    rig.plan[30] = lambda: rig.loop.stop("hand", "by key")
+    rig.plan[60] = press
+    rig.run(100)
+    assert "walking" not in modes(rig)[3:]
+    assert not rig.written.torque
+
+
+@pytest.mark.parametrize("cause", ["done", "hand"])
+def test_an_emergency_within_a_wanted_stop_is_why_the_robot_stopped(rig, cause):
+    rig.plan[30] = lambda: rig.loop.stop(cause, "wanted")
+    rig.plan[34] = lambda: rig.loop.emergency("button")
+    rig.run(50)
+    assert rig.supervisor.trip.cause == "emergency"
+    assert not Outcome(rig.log.folder, rig.supervisor.trip, None).passed
+
+
+def test_seconds_are_those_of_walking_and_not_of_standing_stopped(rig):
+    period = rig.description.control_period
+    rig.plan[40] = lambda: rig.loop.stop("hand", "by key")
+    rig.plan[90] = rig.loop.reset
+    rig._until = 10**6
+    rig.loop.run(seconds=40 * period, stay=True)
+    walking = rig.log.columns()["mode"] == MODES.index("walking")
+    assert walking.sum() == 40
 
 
 def test_a_reset_ends_the_emergency_it_was_asked_after(rig):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.runtime import observations, rotations
-from wildrobot_cli.runtime.observations import MEANINGS, TERMS, Readings, observe, quantize
+from wildrobot_cli.runtime.observations import MEANINGS, TERMS, Part, Readings, observe, quantize
 
 JOINTS = 11
 SIZES = {
@@ -78,24 +78,45 @@ def test_terms_are_the_readings_of_their_names():
 
 def test_observation_is_the_scaled_terms_in_the_configured_order():
     given = readings()
-    scales = {"joint_velocities": 0.1, "phase": 1.0, "gyro": -2.0}
+    terms = {"joint_velocities": Part(0.1), "phase": Part(), "gyro": Part(-2.0)}
     parts = [0.1 * given.joint_velocities, TERMS["phase"](given, np), -2.0 * given.gyro]
     expected = np.concatenate(parts)
-    np.testing.assert_allclose(observe(scales, given, np), expected, rtol=1e-15)
-    np.testing.assert_allclose(observe(scales, on_jax(given), jnp), expected, rtol=1e-15)
+    np.testing.assert_allclose(observe(terms, given, None, np), expected, rtol=1e-15)
+    np.testing.assert_allclose(observe(terms, on_jax(given), None, jnp), expected, rtol=1e-15)
+
+
+@pytest.mark.parametrize("xp", [np, jnp], ids=["numpy", "jax"])
+def test_history_is_what_was_observed_before_the_newest_first(xp):
+    terms = {"gyro": Part(2.0, 2), "phase": Part(), "up_vector": Part(1.0, 1)}
+    steps, seen = (
+        [readings()._replace(gyro=np.full(3, k), up=np.full(3, -k)) for k in range(5)],
+        None,
+    )
+    for given in steps:
+        seen = observe(terms, given, seen, xp)
+    gyro, phase, up = np.split(np.asarray(seen), [9, 11])
+    np.testing.assert_array_equal(gyro, np.repeat([8.0, 6.0, 4.0], 3))
+    np.testing.assert_array_equal(phase, TERMS["phase"](steps[4], np))
+    np.testing.assert_array_equal(up, np.repeat([-4.0, -3.0], 3))
+
+
+def test_history_begins_as_if_it_had_always_been_so():
+    given = readings()
+    seen = observe({"gyro": Part(1.0, 3)}, given, None, np)
+    np.testing.assert_array_equal(seen, np.tile(given.gyro, 4))
 
 
 def test_batch_of_observations_is_each_one():
-    scales = dict.fromkeys(TERMS, 0.5)
-    many = observe(scales, readings(4), np)
+    terms = dict.fromkeys(TERMS, Part(0.5))
+    many = observe(terms, readings(4), None, np)
     for index, row in enumerate(many):
         one = Readings(*(value[index] for value in readings(4)))
-        np.testing.assert_array_equal(row, observe(scales, one, np))
+        np.testing.assert_array_equal(row, observe(terms, one, None, np))
 
 
 def test_single_precision_stays_single():
     given = Readings(*(np.float32(value) for value in readings()))
-    assert observe(dict.fromkeys(TERMS, 0.1), given, np).dtype == np.float32
+    assert observe(dict.fromkeys(TERMS, Part(0.1, 2)), given, None, np).dtype == np.float32
 
 
 def test_encoder_reading_is_the_nearest_count():

@@ -9,7 +9,7 @@ from wildrobot_cli.runtime.estimator import Sensors
 def sensors() -> Sensors:
     rng = np.random.default_rng(0)
     gyro, quat, angles = (rng.normal(size=n).astype(np.float32) for n in (3, 4, 11))
-    return Sensors(gyro, quat, angles, np.full(11, 70_000), 70_001, np.zeros(11, int))
+    return Sensors(gyro, quat, angles, np.full(11, 70_000), 70_001, np.zeros(11, int), 69_999)
 
 
 def test_sensors_arrive_as_they_were_sent():

@@ -47,7 +47,7 @@ def test_numbers_survive_the_description_exactly(bundle, robot):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.update(schema_version=1), "schema_version: expected 2, got 1; export the run"),
+        (lambda d: d.update(schema_version=1), "schema_version: expected 3, got 1; export the run"),
         (lambda d: d.pop("control_period"), "control_period: missing"),
         (
             lambda d: d.update(control_period=0),
@@ -58,8 +58,16 @@ def test_numbers_survive_the_description_exactly(bundle, robot):
         (lambda d: d["joints"]["lower"].__setitem__(3, 1.5), "for joint 'left_knee_pitch'"),
         (lambda d: d["observation"][0].update(name="giro"), "no term 'giro'; did you mean 'gyro'?"),
         (
+            lambda d: d["observation"].insert(1, d["observation"][0]),
+            "observation[1]: term 'gyro' stands twice",
+        ),
+        (
             lambda d: d["observation"][1].update(slice=[3, 7]),
             "[1].slice: expected [3, 6]",
+        ),
+        (
+            lambda d: d["observation"][0].update(history=2),
+            "[0].slice: expected [0, 9]",
         ),
         (lambda d: d["clock"].update(speeds=[]), "clock.frequencies: expected a list of 0"),
         (lambda d: d["clock"].update(frequencies=[0]), "clock.frequencies[0]: expected a number"),

@@ -95,9 +95,13 @@ def test_an_orientation_that_is_none_stops_softly(rig, length):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_a_frozen_imu_stops_softly(rig, seed):
-    frozen = np.random.default_rng(seed).normal(0, 0.02, 3)
-    # The first reading of the frozen value still differs from the one before.
-    rig.plan[AT - 1] = lambda: setattr(rig.robot, "fault", lambda s: s._replace(gyro=frozen))
+    frozen, ticks = np.random.default_rng(seed).normal(0, 0.02, 3), []
+
+    def freeze(sensors):
+        ticks.append(sensors.tick)
+        return sensors._replace(gyro=frozen, imu_at=ticks[0])
+
+    rig.plan[AT - 1] = lambda: setattr(rig.robot, "fault", freeze)  # its last news is still news
     assert_stopped(rig.run(AT + 30), "frozen")
 
 
@@ -156,6 +160,27 @@ def test_a_joint_that_is_not_read_any_more_stops_softly(rig, joint):
 def test_a_late_loop_stops_softly(rig, milliseconds):
     rig.plan[AT] = lambda: rig.clock.sleep(milliseconds / 1000)
     assert_stopped(rig.run(AT + 30), "late")
+
+
+@pytest.mark.parametrize("milliseconds", [45, 59, 61, 100, 500, 2000])
+@pytest.mark.parametrize("place", ["policy", "read", "write"])
+def test_a_control_step_that_hangs_makes_the_next_one_late(rig, place, milliseconds):
+    def hang_once(function):
+        def slow(*args):
+            if rig.steps == AT and not hung:
+                hung.append(True)
+                rig.clock.sleep(milliseconds / 1000)
+            return function(*args)
+
+        return slow
+
+    hung = []
+    if place == "policy":
+        rig.supervisor._policy = hang_once(rig.supervisor._policy)
+    else:
+        setattr(rig.robot, place, hang_once(getattr(rig.robot, place)))
+    assert_stopped(rig.run(AT + 30), "late")
+    assert rig.log.columns()["lateness"].max() == pytest.approx(milliseconds / 1000 - 0.02)
 
 
 @pytest.mark.parametrize("milliseconds", [1, 5, 15])

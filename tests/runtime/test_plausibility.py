@@ -18,7 +18,7 @@ def description(bundle):
 def sensors(description, tick=0, **changes) -> Sensors:
     home = description.joints.home_position.copy()
     fresh, silent = np.full(JOINTS, tick), np.zeros(JOINTS, int)
-    return Sensors(np.zeros(3), LEVEL, home, fresh, tick, silent)._replace(**changes)
+    return Sensors(np.zeros(3), LEVEL, home, fresh, tick, silent, tick)._replace(**changes)
 
 
 def test_readings_within_what_the_robot_can_do_are_believed(description):

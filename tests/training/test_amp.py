@@ -83,6 +83,15 @@ def test_style_like_the_references_is_rewarded_and_other_is_not(amp, taught):
     assert metrics["amp/logit_reference"] > 0 > metrics["amp/logit_fresh"]
 
 
+def test_without_clips_held_out_nothing_is_said_of_them():
+    shown = demonstrations()._replace(held_out=np.zeros((0, SIZE)))
+    amp = Amp(CONFIG, SHAPE, shown)
+    state = amp.init(jax.random.PRNGKey(0))
+    _, metrics = amp.update(state, unroll(np.ones(SIZE)), jax.random.PRNGKey(0))
+    assert not [name for name in metrics if "held_out" in name]
+    assert np.isfinite(metrics["amp/accuracy_reference"])
+
+
 def test_reward_goes_with_the_loss():
     """Targets 0 and 1 with the reward of targets -1 and 1 would fail here: -log(1 - D) is it."""
     logits = jnp.linspace(-5, 5, 11)

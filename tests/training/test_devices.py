@@ -34,8 +34,12 @@ TINY_MJX = (
     "eval.episodes=2",
 )
 """Three iterations on the engine that is a JAX program."""
-TOLERANCE = 1e-3
-"""Largest difference in a parameter after 24 gradient steps: sums are ordered differently."""
+TOLERANCE = {"puppet": 1e-3, "mjx": 1e-6}
+"""Largest difference in a parameter after 24 gradient steps: sums are ordered differently.
+
+MJX computes in double precision here: contacts magnify the rounding of single precision, within
+these three iterations to 3 in a sum of squares.
+"""
 
 RUN = """
 import sys
@@ -68,7 +72,12 @@ class Machine:
         return subprocess.Popen(
             [sys.executable, "-c", RUN, self.engine, self._tests, "train", *what, *options],
             cwd=self.folder,
-            env={**os.environ, "XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
+            env={
+                **os.environ,
+                "XLA_FLAGS": flags,
+                "JAX_PLATFORMS": "cpu",
+                "JAX_ENABLE_X64": str(self.engine == "mjx"),
+            },
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -91,7 +100,7 @@ class Machine:
 
 def finish(process) -> str:
     out, err = process.communicate(timeout=550)
-    assert process.returncode in (0, 1), err  # 1: so short a training falls over
+    assert process.returncode in (0, 1), err  # 1: after so short a training a gate may fail
     assert "internal error" not in err, err
     return out
 
@@ -120,23 +129,26 @@ def machine(request, tmp_path_factory, root):
 
 
 def difference(machine: Machine, name: str) -> float:
-    """Largest difference of a parameter from the run on one device."""
-    return float(np.abs(machine.parameters(name) - machine.parameters("single")).max())
+    """Largest difference of a parameter from the run on one device, in tolerances."""
+    gap = float(np.abs(machine.parameters(name) - machine.parameters("single")).max())
+    return gap / TOLERANCE[machine.engine]
 
 
 @pytest.mark.long
 def test_two_devices_train_as_one(machine):
     finish(machine.start("two", host_devices=2))
-    assert difference(machine, "two") < TOLERANCE
+    assert difference(machine, "two") < 1
     assert json.loads((machine.folder / "two" / "summary.json").read_text())["finished"]
 
 
 @pytest.mark.slow
 def test_two_processes_train_as_one_and_one_of_them_writes(machine):
-    outputs = [finish(process) for process in machine.start_two("both")]
+    processes = machine.start_two("both")
+    outputs = [finish(process) for process in processes]
+    assert processes[1].returncode == 0, "it evaluates nothing"
     assert "saved in both" in outputs[0]
     assert "saved in" not in outputs[1]
-    assert difference(machine, "both") < TOLERANCE
+    assert difference(machine, "both") < 1
     lines = (machine.folder / "both" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["env_steps"] for line in lines] == [32, 64, 96]
 
@@ -146,7 +158,7 @@ def test_two_processes_resume_what_one_began(machine):
     finish(machine.start("begun", "--max-minutes", "1e-9"))
     for process in machine.start_two("begun", resume=True):
         finish(process)
-    assert difference(machine, "begun") < TOLERANCE
+    assert difference(machine, "begun") < 1
 
 
 @pytest.mark.slow
@@ -165,7 +177,7 @@ def test_two_processes_stop_together_at_a_signal_to_the_first(machine):
 @pytest.mark.slow
 def test_another_seed_exceeds_the_tolerance(machine):
     finish(machine.start("seed", "--seed", "1"))
-    assert difference(machine, "seed") > 10 * TOLERANCE
+    assert difference(machine, "seed") > 10
 
 
 @pytest.mark.parametrize("text", ["", "here", "host,0/2", "host:1,2/2", "host:1,0", "host:x,0/1"])

@@ -98,6 +98,15 @@ def test_a_dump_is_shown_with_its_last_steps(burst, capsys):
     assert f"wildrobot replay {path} --video fault.gif" in shown
 
 
+def test_a_replay_needs_no_engine(burst, monkeypatch):
+    """A run that was trained with one that is not installed here can be looked at."""
+    _, run = burst
+    monkeypatch.setattr("wildrobot_cli.env.environment.make_engine", None)
+    shown = replay(next(iter(run.faults.glob("*.npz"))))
+    assert shown.dt == run.config.env.control_period
+    assert shown.joint_pos.shape == (len(shown.dump.qpos), len(shown.joint_names))
+
+
 def test_what_is_no_dump_is_refused(run, tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK")
     with pytest.raises(RunError, match="not a dump of a failed simulation"):

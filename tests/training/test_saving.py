@@ -13,7 +13,9 @@ import pytest
 from wildrobot_cli import train
 from wildrobot_cli.training import checkpoint_list, checkpoints, saving
 from wildrobot_cli.training.background import Background
+from wildrobot_cli.training.policy import policy_tree
 from wildrobot_cli.training.run_folder import RunFolder
+from wildrobot_cli.training.trainer import _Parts
 
 SLOW_SAVE = """
 import sys, time
@@ -63,10 +65,15 @@ def test_every_checkpoint_is_scored_and_the_best_outlives_newer_ones(
     assert checkpoint_list.find_checkpoint(run.checkpoints, "best").name == f"{80:012d}"
 
 
-def test_the_score_is_of_real_rollouts_and_the_same_each_time(run):
-    score = checkpoint_list.read_score(checkpoint_list.find_checkpoint(run.checkpoints, "best"))
+def test_the_score_is_of_real_rollouts_and_the_same_each_time(run, tiny_config, shared_programs):
+    best = checkpoint_list.find_checkpoint(run.checkpoints, "best")
+    score = checkpoint_list.read_score(best)
     assert 0 <= score.success_rate <= 1
     assert 0 < score.velocity_error < 5
+    parts = _Parts.of(tiny_config)
+    state = saving.restore_state(best, parts.learner, parts.fingerprint)
+    policy = policy_tree(state.normalizer, state.params.policy)
+    assert [parts.judge.score(policy) for _ in range(2)] == [score, score]
 
 
 def test_training_goes_on_while_a_checkpoint_is_written(tiny_config, tmp_path, monkeypatch):
@@ -82,9 +89,9 @@ def test_training_goes_on_while_a_checkpoint_is_written(tiny_config, tmp_path, m
     def on_progress(progress) -> None:
         seen.append(progress.env_steps)
         if progress.env_steps == 80:
-            release.set()  # the first, due at 40, has not been written yet
+            release.set()  # the first, begun at 40, has not been written yet
 
-    train(with_checkpoints(tiny_config, every_iterations=2), tmp_path, "run", on_progress)
+    train(with_checkpoints(tiny_config, every_iterations=1), tmp_path, "run", on_progress)
     assert seen == [40, 80, 120]
 
 

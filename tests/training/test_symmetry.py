@@ -86,7 +86,7 @@ def seen(env, episode):
     settled = env.engine.init(episode.params, physics.qpos, physics.qvel, env.robot.home_ctrl)
     episode = replace(episode, physics=settled.replace(time=physics.time))
     before = episode.encoders - 0.01 * jnp.sign(episode.encoders)
-    return env.observe(episode, before, jax.random.PRNGKey(0))
+    return env.observe(episode, before, None, jax.random.PRNGKey(0))
 
 
 def gaps(env, pair, reflections, key):

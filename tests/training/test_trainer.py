@@ -128,6 +128,18 @@ def test_what_only_the_environment_can_judge_is_refused_before_anything_is_writt
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_run_finds_its_robot_and_clips_from_anywhere(tmp_path, monkeypatch, biped):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "mine.yaml").write_text(biped.read_text())
+    overrides = ("env.robot=mine.yaml", "env.reference.library=clips")
+    env = trainer._movable(Config.from_file("ppo_amp.yaml", overrides)).env
+    assert env.robot == str(tmp_path / "mine.yaml")
+    assert env.reference.library == str(tmp_path / "clips")
+    packaged = Config.from_file("ppo_amp.yaml")
+    assert trainer._movable(packaged) == packaged
+
+
 def test_an_existing_run_is_never_overwritten(run, tiny_config):
     with pytest.raises(ConfigError, match="run 'tiny' already exists"):
         train(tiny_config, run.path.parent, "tiny")

@@ -1,10 +1,13 @@
 """Features that break engine equality are found on a robot that is not ours, and can be removed."""
 
+from types import SimpleNamespace
+
 import mujoco
 import numpy as np
 import pytest
 
 from wildrobot_cli import EnvConfig, load_robot
+from wildrobot_cli.validation import breakers
 from wildrobot_cli.validation.breakers import FEATURES, measure_breakers
 
 BOXES, CONE, CLAMPED = FEATURES
@@ -50,16 +53,39 @@ def test_spheres_touch_where_the_box_did(biped):
     assert np.isclose(rounded.model.body_subtreemass[1], robot.mass)
 
 
+def test_a_difference_that_is_no_number_is_a_breaker(biped, monkeypatch):
+    """One engine diverges wherever there is a box; nothing is simulated here."""
+
+    class Env:
+        def __init__(self, config, robot):
+            self.broken = config.engine == "mjx" and bool(BOXES.find(robot.model))
+
+        def targets(self, actions):
+            return actions
+
+    def advance(env, before, targets):
+        return SimpleNamespace(qvel=np.array([0.0, np.nan if env.broken else 0.0]))
+
+    fakes = {"WildRobotEnv": Env, "advance": advance, "play": lambda *_: (None, None)}
+    fakes["draw_actions"] = lambda *_: np.zeros(1)
+    for name, fake in fakes.items():
+        monkeypatch.setattr(breakers, name, fake)
+    config = EnvConfig.from_file("ppo.yaml")
+    found, left = measure_breakers(load_robot(biped), config, 0, 1, 1, 1e-10)
+    assert [(breaker.feature, breaker.difference) for breaker in found] == [(BOXES.name, np.inf)]
+    assert left == 0
+
+
 @pytest.mark.slow
 def test_both_breakers_of_another_robot_are_named_and_measured(biped):
     config = EnvConfig.from_file("ppo.yaml", CONVERGED)
-    breakers, left = measure_breakers(load_robot(biped), config, 0, 2, 20, 1e-10)
-    assert [breaker.feature for breaker in breakers] == [BOXES.name, CLAMPED.name]
-    assert [breaker.where for breaker in breakers] == [
+    found, left = measure_breakers(load_robot(biped), config, 0, 2, 20, 1e-10)
+    assert [breaker.feature for breaker in found] == [BOXES.name, CLAMPED.name]
+    assert [breaker.where for breaker in found] == [
         "left_box, right_box",
         ", ".join(load_robot(biped).joint_names),
     ]
-    assert min(breaker.difference for breaker in breakers) > 1e-3
+    assert min(breaker.difference for breaker in found) > 1e-3
     assert left < 1e-10
 
 

@@ -41,9 +41,9 @@ def test_every_termination_has_states_that_trigger_it():
 class Poisoned(WildRobotEnv):
     """Observes NaN once an action is extreme."""
 
-    def observe(self, episode, last_encoders, rng):
+    def observe(self, episode, last_encoders, before, rng):
         poison = jnp.where(jnp.abs(episode.action).min() == 1.0, jnp.nan, 0.0)
-        seen = super().observe(episode, last_encoders, rng)
+        seen = super().observe(episode, last_encoders, before, rng)
         return {key: value + poison for key, value in seen.items()}
 
 
@@ -133,7 +133,7 @@ def _long_inertia(value):
         ({"home_qpos": np.eye(18)[3] + np.eye(18)[2]}, "contact at home"),
     ],
 )
-def test_unhealthy_model_is_found(config, changes, name):
-    checks = {check.name: check for check in check_model(broken(**changes), config)}
+def test_unhealthy_model_is_found(changes, name):
+    checks = {check.name: check for check in check_model(broken(**changes))}
     assert not checks[name].passed
     assert checks[name].measured and checks[name].expected

@@ -33,8 +33,6 @@ from wildrobot_cli.training.trainer import make_amp
 
 TURNS = 9
 """Times that each program runs; medians count."""
-_KEPT = ("truncation", "steps", "flight")
-"""What an unroll keeps beside observations, actions and rewards; see `training.learner`."""
 
 Piece = Callable[[], int]
 """Does a piece of work; returns its control steps over all environments."""
@@ -154,7 +152,8 @@ def _acting(learner: Learner) -> Piece:
     def program(rng: jax.Array, env: Any) -> tuple[jax.Array, Any, Any]:
         rng, key = jax.random.split(rng)
         policy = make_policy((state.normalizer, state.params.policy, state.params.value))
-        return rng, *generate_unroll(learner.env, env, policy, key, learner.unroll_length, _KEPT)
+        length, kept = learner.unroll_length, learner.extra_fields
+        return rng, *generate_unroll(learner.env, env, policy, key, length, kept)
 
     held, run = (jax.random.PRNGKey(0), state.env), jax.jit(program)
 

@@ -188,14 +188,18 @@ def ask(job: str, config: Config, environment: Mapping[str, str] | None = None) 
         return worker.answer()
 
 
-def starts(config: Config, on_progress: OnProgress) -> list[Startup]:
+def starts(
+    config: Config, on_progress: OnProgress, environment: Mapping[str, str] | None = None
+) -> list[Startup]:
     """Start a training with an empty compilation cache, then with what that has left."""
     with tempfile.TemporaryDirectory(prefix="wildrobot-bench-cache-") as cache:
 
         def start(kind: Cache) -> Startup:
             on_progress(f"starting a training, {kind} cache")
             began = time.time()
-            return Startup.of(kind, began, ask("startup", config, {COMPILE_CACHE: cache}))
+            return Startup.of(
+                kind, began, ask("startup", config, {**(environment or {}), COMPILE_CACHE: cache})
+            )
 
         cold, warm = start("cold"), [start("warm") for _ in range(WARM_STARTS)]
     middle = statistics.median_low(start.total_s for start in warm)

@@ -54,7 +54,7 @@ def environment(given: Mapping[str, str] = os.environ) -> dict[str, str]:
 
 
 def largest_that_fits(fits: Callable[[int], bool], start: int) -> int:
-    """Double a number of environments that fits until it does not; return the last that did."""
+    """Double a number of environments, `start`, that fits; return the last that did."""
     number = start
     while 2 * number <= LARGEST and fits(2 * number):
         number *= 2

@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 What = Literal[
@@ -77,13 +77,9 @@ class Row:
         """What people call it, wherever it was measured."""
         return name_of(self.what, self.engine, self.impl)
 
-    def to_json(self) -> dict[str, Any]:
-        """For machines."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Self:
-        """Read what `to_json` wrote.
+        """Read what the JSON of a `BenchResult` says of it.
 
         Raises:
             KeyError, TypeError, ValueError: it is not that.

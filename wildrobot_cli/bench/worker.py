@@ -56,7 +56,9 @@ def _physics(config: Config, num_envs: int, watch: Stopwatch) -> None:
 
     from wildrobot_cli.bench import compiled
     from wildrobot_cli.env.environment import WildRobotEnv
+    from wildrobot_cli.physics.factory import check_batch
 
+    check_batch(config.env, num_envs)
     starter = WildRobotEnv(config.env.model_copy(update={"engine": "mujoco"}))
     keys = jax.random.split(jax.random.PRNGKey(config.seed), num_envs)
     start = jax.jit(jax.vmap(starter.reset))(keys).pipeline_state
@@ -72,7 +74,9 @@ def _reference(config: Config, num_envs: int, watch: Stopwatch) -> None:
 def _env(config: Config, num_envs: int, watch: Stopwatch) -> None:
     from wildrobot_cli.bench import compiled
     from wildrobot_cli.env.imitation import training_env
+    from wildrobot_cli.physics.factory import check_batch
 
+    check_batch(config.env, num_envs)
     compiled.environment(training_env(config.env), num_envs, watch)
 
 

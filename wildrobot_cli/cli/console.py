@@ -30,6 +30,12 @@ console: Console = _Output(highlight=False)
 """Where results go. Piped, it writes plain text without control codes."""
 
 
+RESULTS = ({"passed"}, {"params_sha256", "eval"}, {"clips"})
+"""Keys by which results are known: those of a verdict, of `train`, of `motion list`."""
+SUMMARY = "summary.json"
+"""What a run's folder holds of its training, beside `checkpoints`; see `RunFolder`."""
+
+
 def duration(seconds: float) -> str:
     """Write a duration for people: `48 s`, `4 min 10 s`, `2 h 5 min`."""
     whole = round(seconds)
@@ -75,8 +81,8 @@ def check_json(path: Path | None, outside: Path | None = None) -> None:
         outside: a folder that they do not belong into.
 
     Raises:
-        ConfigError: it is a folder, a device, in no folder, in that one, or a file of something
-            else than results.
+        ConfigError: it is a folder, a device, in no folder, in that one, a run's own file, or a
+            file of something else than results.
         EnvironmentUnavailable: the folder refuses.
     """
     if path is None:
@@ -87,22 +93,27 @@ def check_json(path: Path | None, outside: Path | None = None) -> None:
         raise ConfigError(f"--json {path}: expected the name of a file, this is none")
     if outside is not None and path.resolve().is_relative_to(outside.resolve()):
         raise ConfigError(f"--json {path}: lies inside {outside}; choose a place outside of it")
+    place = path.resolve()
+    if place.name == SUMMARY and (place.parent / "checkpoints").is_dir():
+        raise ConfigError(f"--json {path}: is the run's own; choose another name")
     if path.is_file() and not _holds_results(path):
         raise ConfigError(f"--json {path}: holds something else than results; remove it first")
     try:
-        _beside(path.resolve()).touch()
-        _beside(path.resolve()).unlink()
+        _beside(place).touch()
+        _beside(place).unlink()
     except OSError as error:
         raise EnvironmentUnavailable(f"--json {path}: cannot write: {error.strerror}") from error
 
 
 def _holds_results(path: Path) -> bool:
-    """Whether a file may be replaced by results: it is empty, or an object in JSON."""
+    """Whether a file may be replaced by results: it is empty, or holds those of a command."""
     try:
-        text = path.read_text(encoding="utf-8")
-        return not text.strip() or isinstance(json.loads(text), dict)
+        text = path.read_text(encoding="utf-8").strip()
+        content = json.loads(text or "{}")
     except (OSError, ValueError, RecursionError):
         return False
+    known = isinstance(content, dict) and any(keys <= content.keys() for keys in RESULTS)
+    return known or not text
 
 
 def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

@@ -34,11 +34,12 @@ def export(
     folder = open_trained(run, checkpoint, overrides)
     target = bundle_folder(folder, out)
     check_target(target)
-    settings = load_config(folder.config_file, overrides, seed=seed)
+    settings = load_config(folder.config_file, overrides)
+    proof_seed = load_config(folder.config_file, overrides, seed=seed).seed  # or refused by name
     from wildrobot_cli.cli.export_view import ExportRequest, run_export
 
-    wanted = ExportRequest(folder, settings, target, checkpoint, quantize is not None, json)
-    if not run_export(wanted):
+    ways = (target, checkpoint, quantize is not None, json)
+    if not run_export(ExportRequest(folder, settings, proof_seed, *ways)):
         raise typer.Exit(1)
 
 

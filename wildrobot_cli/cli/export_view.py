@@ -20,6 +20,8 @@ class ExportRequest:
     """The run."""
     config: Config
     """Its configuration, with overrides."""
+    seed: int
+    """Of the proof."""
     out: Path
     """Where the bundle goes."""
     checkpoint: str | None
@@ -39,6 +41,7 @@ def run_export(request: ExportRequest) -> bool:
         request.checkpoint,
         request.quantize,
         request.config,
+        request.seed,
         lambda stage: console.print(f"[dim]{stage}[/dim]"),
     )
     _show(result, request.config.env.commands.forward)

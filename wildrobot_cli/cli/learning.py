@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from wildrobot_cli.cli.options import (
+    CONFIG,
+    RUNS,
     ConfigOption,
     EngineOption,
     ImplOption,
@@ -19,11 +21,11 @@ from wildrobot_cli.errors import ConfigError
 
 
 def train(
-    config: ConfigOption = "ppo.yaml",
+    config: ConfigOption = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="NAME", help="Name of the new run.")
     ] = None,
-    runs: RunsOption = Path("runs"),
+    runs: RunsOption = None,
     resume: Annotated[
         Path | None,
         typer.Option("--resume", metavar="RUN", help="Go on with a stopped run, exactly."),
@@ -66,14 +68,19 @@ def train(
     from wildrobot_cli.commands.settings import load_config, prepare_jax
 
     prepare_jax()
+    place: dict[str, object] = {"--run": run, "--runs": runs}
+    if resume is not None:
+        given = place | {"--verify": verify or None, "--config": config, "--engine": engine}
+        given |= {"--impl": impl, "--num-envs": num_envs, "--steps": steps, "--seed": seed}
+        refuse_with("--resume", given | {"--set": overrides or None})
+    if verify:
+        others = place | {"--max-minutes": max_minutes}
+        refuse_with("--verify", others, "a smoke run of seconds leaves nothing behind")
     if distributed is not None:
         _connect(distributed, named=run is not None or resume is not None)
     if max_minutes is not None and max_minutes <= 0:
         raise ConfigError(f"--max-minutes: expected a number above 0, got {max_minutes}")
     if resume is not None:
-        given: dict[str, object] = {"--run": run, "--verify": verify or None, "--engine": engine}
-        given |= {"--impl": impl, "--num-envs": num_envs, "--steps": steps, "--seed": seed}
-        refuse_with("--resume", given | {"--set": overrides or None})
         from wildrobot_cli.training.run_folder import open_run
 
         settings = open_run(resume).config
@@ -82,12 +89,15 @@ def train(
             from wildrobot_cli.commands.train import VERIFY
 
             overrides = [*VERIFY, *overrides]
+        sizes = {"num_envs": num_envs, "steps": steps}
         settings = load_config(
-            config, overrides, seed=seed, engine=engine, impl=impl, num_envs=num_envs, steps=steps
+            config or CONFIG, overrides, seed=seed, engine=engine, impl=impl, **sizes
         )
     from wildrobot_cli.cli.train_view import TrainRequest, run_training
 
-    run_training(TrainRequest(settings, runs, run, resume, verify, max_minutes, wandb, json))
+    ways = (run, resume, verify, max_minutes, wandb, json)
+    if not run_training(TrainRequest(settings, runs or RUNS, *ways)):
+        raise typer.Exit(1)
 
 
 def _connect(where: str, *, named: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from wildrobot_cli.cli.options import (
+    CONFIG,
     CheckpointOption,
     ConfigOption,
     EngineOption,
@@ -23,7 +24,7 @@ from wildrobot_cli.errors import ConfigError
 
 
 def validate(
-    config: ConfigOption = "ppo.yaml",
+    config: ConfigOption = None,
     mode: Annotated[
         str, typer.Option("--mode", help="smoke, equivalence, jit, performance or all.")
     ] = "all",
@@ -56,7 +57,7 @@ def validate(
         raise ConfigError(f"--tolerance: expected a number above 0, got {tolerance}")
     if robot is not None:
         overrides = [*overrides, f"env.robot={robot}"]
-    settings = load_config(config, overrides, seed=seed, engine=engine, impl=impl)
+    settings = load_config(config or CONFIG, overrides, seed=seed, engine=engine, impl=impl)
     from wildrobot_cli.cli.validate_view import run_validation
     from wildrobot_cli.commands.validate import ValidationRequest, choose_modes, choose_precision
 
@@ -73,7 +74,7 @@ def validate(
 
 
 def bench(
-    config: ConfigOption = "ppo.yaml",
+    config: ConfigOption = None,
     what: Annotated[
         str, typer.Option("--what", help="physics, env, train, startup or all.")
     ] = "all",
@@ -103,9 +104,8 @@ def bench(
     from wildrobot_cli.cli.bench_view import run_benchmark
     from wildrobot_cli.commands.bench import choose_wanted, make_request
 
-    request = make_request(
-        config, overrides, seed, engine, tuple(num_envs), choose_wanted(what), gpu, against
-    )
+    wanted, sizes = choose_wanted(what), tuple(num_envs)
+    request = make_request(config or CONFIG, overrides, seed, engine, sizes, wanted, gpu, against)
     if not run_benchmark(request, json, plot):
         raise typer.Exit(1)
 
@@ -114,8 +114,12 @@ def evaluate(
     run: Annotated[Path, typer.Argument(help="A run folder, or the log of a run on a robot.")],
     scenario: Annotated[
         list[str],
-        typer.Option("--scenario", help="Scenario (name or YAML file), or `all`; repeatable."),
-    ] = ["flat"],  # noqa: B006
+        typer.Option(
+            "--scenario",
+            help="Scenario (name or YAML file), or `all`; repeatable.",
+            show_default="flat",
+        ),
+    ] = [],  # noqa: B006
     episodes: Annotated[
         int | None, typer.Option("--episodes", min=1, help="Rollouts a scenario.")
     ] = None,
@@ -149,9 +153,10 @@ def evaluate(
 
     pictures: dict[str, object] = {"--video": video, "--report": report}
     if is_log(run):
-        given = {"--episodes": episodes, "--checkpoint": checkpoint, "--against": against}
+        given: dict[str, object] = {"--scenario": scenario or None, "--set": overrides or None}
+        given |= {"--episodes": episodes, "--checkpoint": checkpoint, "--against": against}
         given |= {"--sim-to-sim": sim_to_sim or None, "--engine": engine, "--seed": seed}
-        _show_log(run, given | {"--set": overrides or None} | pictures, json)
+        _show_log(run, given | pictures, json)
         return
     if sim_to_sim:
         others = {"--against": against, "--engine": engine} | pictures
@@ -164,17 +169,21 @@ def evaluate(
     elif report is not None:
         no_rendering = rendering_obstacle()
     from wildrobot_cli.config.scenario import load_scenarios
+    from wildrobot_cli.training.checkpoint_list import checkpoint_of_other
 
     folder = open_trained(run, checkpoint, overrides)
-    other = None if against is None else open_trained(against, checkpoint, overrides)
-    load_scenarios(tuple(scenario))
+    other = None
+    if against is not None:
+        other = open_trained(against, checkpoint_of_other(checkpoint), overrides)
+    scenarios = tuple(scenario) or ("flat",)
+    load_scenarios(scenarios)
     from wildrobot_cli.cli.compare_view import run_comparison
     from wildrobot_cli.cli.eval_view import EvalRequest, run_evaluation
 
     page = None if report is None else Path(report) if report else folder.report_file
     request = EvalRequest(
         run=folder,
-        scenarios=tuple(scenario),
+        scenarios=scenarios,
         episodes=episodes,
         overrides=(*overrides, *as_overrides({"seed": seed, "env.engine": engine})),
         checkpoint=checkpoint,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wildrobot_cli.cli.options import VideoOption
+from wildrobot_cli.cli.options import JsonOption, VideoOption
 from wildrobot_cli.errors import ConfigError
 
 motion = typer.Typer(
@@ -13,9 +13,6 @@ motion = typer.Typer(
 )
 
 RobotOption = Annotated[str, typer.Option("--robot", help="Robot: a YAML file, or a name.")]
-JsonOption = Annotated[
-    Path | None, typer.Option("--json", metavar="FILE", help="Write the results for machines.")
-]
 
 
 @motion.command(name="list")

@@ -9,8 +9,15 @@ from typer.core import TyperCommand
 
 from wildrobot_cli.errors import ConfigError
 
+CONFIG = "ppo.yaml"
+"""What a command starts from where no `--config` is given."""
 ConfigOption = Annotated[
-    str, typer.Option("--config", help="Configuration: a YAML file, or a packaged one's name.")
+    str | None,
+    typer.Option(
+        "--config",
+        help="Configuration: a YAML file, or a packaged one's name.",
+        show_default=CONFIG,
+    ),
 ]
 SetOption = Annotated[
     list[str],
@@ -44,7 +51,12 @@ ReportOption = Annotated[
         help="Write a page of pictures: FILE, or report.html in the run.",
     ),
 ]
-RunsOption = Annotated[Path, typer.Option("--runs", help="Folder that holds the runs.")]
+RUNS = Path("runs")
+"""Where runs are where no `--runs` is given."""
+RunsOption = Annotated[
+    Path | None,
+    typer.Option("--runs", help="Folder that holds the runs.", show_default=str(RUNS)),
+]
 
 
 class ReportCommand(TyperCommand):

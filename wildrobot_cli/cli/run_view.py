@@ -4,6 +4,7 @@ from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, write_json
 from wildrobot_cli.commands.run import RunRequest, as_json, run_bundle
+from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.screen import plain_display
 from wildrobot_cli.runtime.session import exit_code, summary
@@ -11,6 +12,7 @@ from wildrobot_cli.runtime.session import exit_code, summary
 
 def run_and_show(request: RunRequest, json: Path | None) -> int:
     """Run a bundle, write what was asked; return the exit code."""
+    _check_apart(json, request.calibration)
     check_json(json, outside=request.bundle)
     place = "a simulated robot" if request.bus is None else request.bus
 
@@ -21,6 +23,12 @@ def run_and_show(request: RunRequest, json: Path | None) -> int:
     _say(*summary(outcome))
     write_json(json, as_json(outcome))
     return exit_code(outcome)
+
+
+def _check_apart(json: Path | None, calibration: Path | None) -> None:
+    """Raise `ConfigError` when results would take a calibration's place."""
+    if json is not None and calibration is not None and json.resolve() == calibration.resolve():
+        raise ConfigError(f"--json {json}: is the --calibration; choose another name")
 
 
 def _say(*lines: str) -> None:

@@ -107,8 +107,12 @@ class TrainRequest:
         return self.config.env.robot if self.resume is None else str(self.resume)
 
 
-def run_training(request: TrainRequest) -> None:
-    """Train, evaluate, print the results and the next command to type."""
+def run_training(request: TrainRequest) -> bool:
+    """Train, evaluate, print the results and the next command; return whether the gates held.
+
+    A smoke run is held to none, as it is too short to walk; nor is a process that leaves the
+    evaluation to another one.
+    """
     check_json(request.json)
     console.print(f"[bold]training[/bold] {request.title}: building the environment")
     from wildrobot_cli.commands import train as command
@@ -136,8 +140,10 @@ def run_training(request: TrainRequest) -> None:
         display.close()
         measuring.close()
     result, evaluation = done
-    if evaluation is not None:
-        _show_result(request, result, evaluation)
+    if evaluation is None:
+        return True
+    _show_result(request, result, evaluation)
+    return request.verify or evaluation.passed
 
 
 def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Evaluation) -> None:

@@ -189,11 +189,15 @@ def _measure_gpu(request: BenchRequest, result: BenchResult, on_progress: OnProg
                     result.left_out.append(f"{subject.name}: {error}")
                     break
         if "train" in whats:
-            result.largest[impl] = _largest(request.configs[-1], impl, on_progress)
+            trained = [r.num_envs for r in result.rows if (r.what, r.impl) == ("train", impl)]
+            if trained:
+                result.largest[impl] = _largest(
+                    request.configs[-1], impl, max(trained), on_progress
+                )
     if "train" in request.wanted:
         result.us_per_env_step = _without_memory(ask("breakdown", request.configs[0], variables))
     if "startup" in request.wanted:
-        result.startup = starts(request.configs[0], on_progress)
+        result.startup = starts(request.configs[0], on_progress, variables)
 
 
 def _on_gpu(config: Config, what: What, impl: str, num_envs: int | None = None) -> Subject:
@@ -206,8 +210,8 @@ def _on_gpu(config: Config, what: What, impl: str, num_envs: int | None = None) 
     return Subject(what, impl, number, config.model_copy(update={"env": env, "ppo": ppo}))
 
 
-def _largest(config: Config, impl: str, on_progress: OnProgress) -> int:
-    """The most environments that a training takes on this GPU, in powers of two of the given."""
+def _largest(config: Config, impl: str, trained: int, on_progress: OnProgress) -> int:
+    """The most environments that a training takes on this GPU: `trained`, or twice, ..."""
 
     def fits(num_envs: int) -> bool:
         subject = _on_gpu(config, "train", impl, num_envs)
@@ -216,7 +220,7 @@ def _largest(config: Config, impl: str, on_progress: OnProgress) -> int:
         except MeasuringFailed:
             return False
 
-    return gpu.largest_that_fits(fits, config.ppo.mjx.num_envs)
+    return gpu.largest_that_fits(fits, trained)
 
 
 def _without_memory(answer: dict[str, float]) -> dict[str, float]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.evaluation.video import check_video_path, write_video
+from wildrobot_cli.robot import load_robot
 from wildrobot_cli.training.faults import Dump, read_dump
 from wildrobot_cli.training.run_folder import open_run
 
@@ -43,15 +43,15 @@ def replay(path: Path, video: Path | None = None) -> Replay:
     if video is not None:
         check_video_path(video)
     dump = read_dump(path)
-    env = WildRobotEnv(open_run(path.absolute().parent.parent).config.env)
+    config = open_run(path.absolute().parent.parent).config.env
+    robot = load_robot(config.robot)
     if video is not None:
-        write_video(video, env.robot, env.dt, dump.qpos)
-    robot = env.robot
+        write_video(video, robot, config.control_period, dump.qpos)
     return Replay(
         dump=dump,
         joint_names=tuple(robot.joint_names),
         joint_pos=dump.qpos[:, robot.qpos_ids],
         joint_vel=dump.qvel[:, robot.qvel_ids],
         root_height=dump.qpos[:, robot.root_qpos][:, 2],
-        dt=env.dt,
+        dt=config.control_period,
     )

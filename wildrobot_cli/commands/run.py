@@ -79,7 +79,7 @@ def run_bundle(
     _check(request)
     bundle, command = open_bundle(request.bundle), np.array(request.command, dtype=float)
     check_command(bundle.description, command)
-    check_golden(bundle)
+    check_golden(bundle, request.quantized)
     place = log_folder(request.log, request.bundle)
     with place as folder, _robot(bundle, request, folder) as robot:
         on_ready()

@@ -38,11 +38,18 @@ class RewardTerm(Term):
     """Factor of the term in the summed reward [1/s]."""
 
 
-class ObservationTerm(Term):
-    """An observation term of `runtime/observations.py` (policy) or `env/privileged.py` (value)."""
+class PrivilegedTerm(Term):
+    """A term of `env/privileged.py`, for the value function, by name."""
 
     scale: float = 1.0
     """Factor on the term's values."""
+
+
+class ObservationTerm(PrivilegedTerm):
+    """A term of `runtime/observations.py`, for the policy, by name."""
+
+    history: Annotated[int, Field(ge=0, le=50)] = 0
+    """How many earlier control steps of the term the policy sees, too, the newest first."""
 
 
 class TerminationTerm(Term):
@@ -169,7 +176,7 @@ class EnvConfig(Model):
     """Reference motion, if there is one; the phase clock then runs as the clips do."""
     observations: dict[str, ObservationTerm]
     """What the policy sees, in this order; only what the robot's own sensors give."""
-    privileged: dict[str, ObservationTerm]
+    privileged: dict[str, PrivilegedTerm]
     """What the value function sees beside the policy's observations."""
     rewards: dict[str, RewardTerm]
     """Reward terms; their weighted sum, floored at zero, times the control period."""
@@ -181,6 +188,15 @@ class EnvConfig(Model):
     """Settings of the MuJoCo C engine."""
     mjx: MjxConfig
     """Settings of the MJX engine."""
+
+    @model_validator(mode="after")
+    def _episode_has_a_step(self) -> Self:
+        shortest, got = self.control_period, self.episode_length
+        if got < shortest:
+            raise ValueError(
+                f"episode_length: expected at least control_period, {shortest}, got {got}"
+            )
+        return self
 
     @classmethod
     def from_file(cls, name_or_path: str | Path, overrides: tuple[str, ...] = ()) -> "EnvConfig":

@@ -1,6 +1,7 @@
 """A configuration that says only how it differs from another one: `base: ppo.yaml`."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +45,12 @@ def with_base(path: Path, document: Document, read: Reader, depth: int = 1) -> D
 
 
 def laid_over(below: Document, above: Document) -> Document:
-    """Merge two documents: sections key by key, anything else as the upper one says."""
+    """Merge two documents: sections key by key, anything else as the upper one says.
+
+    The new document shares no mapping with either, so that overrides can be written into it.
+    """
     origins = dict(below.origins)
-    data = _merged(below.data, above.data, origins, above.origins, ())
+    data = _merged(deepcopy(below.data), deepcopy(above.data), origins, above.origins, ())
     return Document(above.source, data, origins)
 
 

@@ -72,8 +72,9 @@ def _line(detail: ErrorDetails, model_class: type[BaseModel], document: Document
         problem = _missing(path, model_class)
     elif kind in ("value_error", "assertion_error"):
         name, colon, rest = str(context["error"]).partition(": ")
-        if colon and name in _fields(annotation_at(model_class, path)):
-            path, problem = (*path, name), rest
+        below = (*path, *name.split("."))
+        if colon and annotation_at(model_class, below) is not None:
+            path, problem = below, rest
         else:
             return f"{document.locate_inside(path)}: {dotted(path)}: {context['error']}"
     else:

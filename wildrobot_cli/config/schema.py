@@ -60,6 +60,20 @@ class Config(Model):
             raise ValueError("amp: needs reference motion: set env.reference")
         return self
 
+    @model_validator(mode="after")
+    def _rollouts_have_a_step(self) -> Self:
+        shortest = self.env.control_period
+        lengths = {
+            "ppo.episode_length": self.ppo.episode_length,
+            "checkpoints.rollout_length": self.checkpoints.rollout_length,
+        }
+        for name, got in lengths.items():
+            if got < shortest:
+                raise ValueError(
+                    f"{name}: expected at least env.control_period, {shortest}, got {got}"
+                )
+        return self
+
     @classmethod
     def from_file(cls, name_or_path: str | Path, overrides: tuple[str, ...] = ()) -> "Config":
         """Load a configuration from a path, or by name among the packaged ones.

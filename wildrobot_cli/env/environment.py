@@ -64,7 +64,10 @@ class WildRobotEnv(Env):
         )
         self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
         bind(observations.TERMS, config.observations, "env.observations", self.robot)
-        self._scales = {name: term.scale for name, term in config.observations.items()}
+        self._parts = {
+            name: observations.Part(term.scale, term.history)
+            for name, term in config.observations.items()
+        }
         self.clock = make_clock(self.robot, config)
 
     @property
@@ -126,7 +129,7 @@ class WildRobotEnv(Env):
             command_share=jnp.ones_like(physics.time) if self.config.curriculum else None,
         )
         zero = jnp.zeros_like(physics.time)
-        obs = self.observe(episode, episode.encoders, keys[4])
+        obs = self.observe(episode, episode.encoders, None, keys[4])
         metrics = dict.fromkeys(self._metric_names(), zero)
         flight = Flight(physics.qpos, physics.qvel, idle, ~physics.ok)
         return State(episode, obs, zero, zero, metrics, {"rng": keys[5], "flight": flight})
@@ -149,7 +152,7 @@ class WildRobotEnv(Env):
         episode = self._next_command(episode)
         return state.replace(
             pipeline_state=episode,
-            obs=self.observe(episode, before.encoders, key),
+            obs=self.observe(episode, before.encoders, state.obs[POLICY_KEY], key),
             reward=reward,
             done=failed.astype(reward.dtype),
             metrics={**state.metrics, **metrics},
@@ -215,7 +218,11 @@ class WildRobotEnv(Env):
         return {name: term(context) for name, term in self._terminations.items()}
 
     def observe(
-        self, episode: Episode, last_encoders: jax.Array, rng: jax.Array
+        self,
+        episode: Episode,
+        last_encoders: jax.Array,
+        before: jax.Array | None,
+        rng: jax.Array,
     ) -> dict[str, jax.Array]:
         """What the policy and the value function see of an episode's present state.
 
@@ -223,10 +230,11 @@ class WildRobotEnv(Env):
             episode: where it is.
             last_encoders: the readings one control step before [rad]; where joints are read in
                 turns, the episode knows better. Shape (n,).
+            before: what the policy saw one control step before; None where an episode begins.
             rng: for the sensors' noise.
         """
         readings = self._read_sensors(episode, last_encoders, rng)
-        policy = observations.observe(self._scales, readings, jnp)
+        policy = observations.observe(self._parts, readings, before, jnp)
         context = self.context(episode)
         extra = [
             term(context) * self.config.privileged[name].scale
@@ -242,12 +250,15 @@ class WildRobotEnv(Env):
             episode = self.reset(rng).pipeline_state
             readings = self._read_sensors(episode, episode.encoders, rng)
             context = self.context(episode)
-            seen = {name: observations.TERMS[name](readings, jnp) for name in self._scales}
+            seen = {
+                name: observations.observe({name: part}, readings, None, jnp)
+                for name, part in self._parts.items()
+            }
             return seen | {name: term(context) for name, term in self._privileged.items()}
 
         with jax.ensure_compile_time_eval():
             shapes = jax.eval_shape(terms, jax.random.PRNGKey(0))
-        names = [*self._scales, *self._privileged]
+        names = [*self._parts, *self._privileged]
         ends = accumulate(shapes[name].shape[0] for name in names)
         return {
             name: slice(end - shapes[name].shape[0], end)

@@ -1,5 +1,6 @@
 """The walking environment with a reference motion beside it: starts in clips, shows its style."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -9,6 +10,7 @@ from flax import struct
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import Episode, WildRobotEnv
+from wildrobot_cli.env.ground import height_at
 from wildrobot_cli.env.reference import FEATURES, MOVING, PHASE, SPEED, Reference, Start
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
@@ -52,7 +54,7 @@ class ImitationEnv(WildRobotEnv):
         chosen = jax.random.bernoulli(keys[1], self._starts_in_clip)
         episode = jax.tree.map(lambda a, b: jnp.where(chosen, a, b), in_clip, standing)
         obs = self.observe(
-            episode, self._first_reading(episode.disturbance, episode.physics), keys[2]
+            episode, self._first_reading(episode.disturbance, episode.physics), None, keys[2]
         )
         return state.replace(pipeline_state=episode, obs=obs, info=self._shown(state, episode))
 
@@ -64,10 +66,18 @@ class ImitationEnv(WildRobotEnv):
     def act(self, episode: Any, action: jax.Array) -> Any:
         """Step physics with an action, and remember the frame."""
         after: Any = super().act(episode, action)
-        return after.replace(history=self.reference.after(episode.history, after.physics.qpos))
+        return after.replace(history=self.reference.after(episode.history, self._frame(after)))
+
+    def _frame(self, episode: Episode) -> jax.Array:
+        """What style is read from; heights are above the ground below, as the clips' are."""
+        style = self.reference.style
+        frame = style.frame(episode.physics.qpos, jnp)
+        if episode.ground is None:
+            return frame
+        return style.above(frame, partial(height_at, episode.ground), jnp)
 
     def _standing(self, episode: Episode) -> StyledEpisode:
-        return StyledEpisode(**vars(episode), history=self.reference.still(episode.physics.qpos))
+        return StyledEpisode(**vars(episode), history=self.reference.still(self._frame(episode)))
 
     def _in_clip(self, episode: Episode, start: Start) -> StyledEpisode:
         """The episode, with everything that a clip says put in place of its own."""

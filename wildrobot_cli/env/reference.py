@@ -15,6 +15,8 @@ from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.estimation import TURN
 
+PACKAGED = "packaged"
+"""Stands for the robot's own library."""
 FEATURES = "style"
 """Key of the style window's features in a state's info. Shape (window * (9 + n),)."""
 MOVING = "moving"
@@ -80,13 +82,19 @@ class Reference:
         history = self.style.frame(at_origin, jnp)
         return Start(at_origin[-1], last.qvel, last.command, last.phase, history)
 
-    def still(self, qpos: jax.Array) -> jax.Array:
-        """The history of a robot that has been standing. Shape (nq,) -> (window, d)."""
-        return jnp.tile(self.style.frame(qpos, jnp), (self.window, 1))
+    def still(self, frame: jax.Array) -> jax.Array:
+        """The history of a robot that has been standing. Shape (d,) -> (window, d)."""
+        return jnp.tile(frame, (self.window, 1))
 
-    def after(self, history: jax.Array, qpos: jax.Array) -> jax.Array:
-        """The history one frame later. Shapes (window, d), (nq,) -> (window, d)."""
-        return jnp.concatenate([history[1:], self.style.frame(qpos, jnp)[None]])
+    def after(self, history: jax.Array, frame: jax.Array) -> jax.Array:
+        """The history one frame later. Shapes (window, d), (d,) -> (window, d)."""
+        return jnp.concatenate([history[1:], frame[None]])
+
+    def held_out(self) -> np.ndarray:
+        """Features of all windows of the clips held out of training, if any. Shape (R, d)."""
+        if any(clip.held_out for clip in self.library.clips):
+            return self.demonstrations(held_out=True).features
+        return np.zeros((0, self.window * len(self.style.names)))
 
     def demonstrations(self, held_out: bool = False) -> Windows:
         """All windows of the clips for training, or of those held out of it."""
@@ -120,4 +128,4 @@ def make_clock(robot: Robot, config: EnvConfig) -> Clock:
 
 
 def _folder(config: ReferenceConfig) -> Path:
-    return motion_dir() if config.library == "packaged" else Path(config.library)
+    return motion_dir() if config.library == PACKAGED else Path(config.library)

@@ -12,6 +12,7 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation.differences import Difference, beyond, differences
 from wildrobot_cli.evaluation.gates import check_figures
 from wildrobot_cli.evaluation.measuring import Progress, Subject, measure
+from wildrobot_cli.training.checkpoint_list import checkpoint_of_other
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 Figures = dict[str, Any]
@@ -61,7 +62,7 @@ def compare_runs(
 ) -> Comparison:
     """Measure two runs side by side, under the commands of the first; see `evaluate`.
 
-    `checkpoint` is of the first run; of the other it is the newest, or `best` where it is that.
+    `checkpoint` is of the first run; see `checkpoint_of_other`.
 
     Raises:
         ConfigError: it is one run, or as `evaluate`.
@@ -72,10 +73,9 @@ def compare_runs(
         raise ConfigError(f"--against {second.path}: expected another run, this is the same one")
     if names[0] == names[1]:
         names = (str(first.path), str(second.path))
-    same = checkpoint if checkpoint in ("best", "latest") else None
     subjects = (
         Subject(first, checkpoint, overrides, episodes),
-        Subject(second, same, overrides, episodes),
+        Subject(second, checkpoint_of_other(checkpoint), overrides, episodes),
     )
     return _compare(dict(zip(names, subjects, strict=True)), scenarios, False, on_progress)
 
@@ -143,6 +143,7 @@ def _task(subject: Subject, scenario: Scenario) -> tuple[str, ...]:
     return (
         *(f"env.{name}={json.dumps(s.model_dump(mode='json'))}" for name, s in sections.items()),
         f"env.episode_length={config.env.episode_length}",
+        f"eval.episodes={config.eval.episodes}",
         f"seed={config.seed}",
     )
 

@@ -9,8 +9,10 @@ import optax
 from brax.training import networks
 
 from wildrobot_cli.config.environment import EnvConfig
+from wildrobot_cli.env.ground import height_at
 from wildrobot_cli.env.reference import Reference
 from wildrobot_cli.evaluation.gait import settled
+from wildrobot_cli.evaluation.smoothing import averaging_window
 from wildrobot_cli.evaluation.trajectory import Bools, Floats, Trajectory
 from wildrobot_cli.motion.clip import Clip, positions
 from wildrobot_cli.motion.frames import frames_at
@@ -102,17 +104,22 @@ def by_phase(phase: Floats, values: Floats) -> Floats:
     return np.stack(columns, axis=-1)
 
 
-def compare_cycles(trajectory: Trajectory, walking: Bools, cycles: Cycles) -> tuple[float, float]:
+def compare_cycles(
+    trajectory: Trajectory, walking: Bools, cycles: Cycles
+) -> tuple[float, float] | tuple[None, None]:
     """Joint RMSE [deg] and ratio of ranges of motion of episodes' mean cycles.
 
-    One shift of phase, the same for all episodes, is taken out: a clock may run ahead of the feet.
+    Of the episodes that walk for a whole cycle: one that falls before has no mean. One shift of
+    phase, the same for all, is taken out: a clock may run ahead of the feet.
     """
     ours, theirs = [], []
-    for episode in np.flatnonzero(walking.any(axis=0)):
+    for episode in np.flatnonzero(walking.sum(axis=0) >= averaging_window(trajectory)):
         rows = walking[:, episode]
         angles = trajectory.joint_pos[rows, episode]
         ours.append(by_phase(trajectory.phase[rows, episode], angles))
         theirs.append(cycle_at(cycles, float(trajectory.command[rows, episode, 0].mean())))
+    if not ours:
+        return None, None
     policy, reference = np.stack(ours), np.stack(theirs)
     gap = np.roll(policy, best_shift(policy, reference), axis=1) - reference
     rmse = float(np.sqrt(np.mean(gap**2)))
@@ -138,14 +145,17 @@ def cycle_at(cycles: Cycles, speed: float) -> Floats:
     return cycles.angles[low] * (1 - place + low) + cycles.angles[high] * (place - low)
 
 
-def fresh_auc(trajectory: Trajectory, walking: Bools, reference: Reference) -> float:
+def fresh_auc(trajectory: Trajectory, walking: Bools, reference: Reference) -> float | None:
     """Area under the curve of a classifier that never saw the episodes that it judges.
 
     It learns to tell every other episode's windows from those of the straight loops, the ones held
-    out of training included, and is tried on the other episodes.
+    out of training included, and is tried on the other episodes. None where either have no window.
     """
     rng = np.random.default_rng(0)
-    learned, tried = (_windows(trajectory, walking, reference, rng, p) for p in (0, 1))
+    starts = [_starts(walking, reference.window, parity) for parity in (0, 1)]
+    if not all(map(len, starts)):
+        return None
+    learned, tried = (_windows(trajectory, reference, rng, places) for places in starts)
     ours, others = (_reference_windows(reference, rng) for _ in range(2))
     mean, std = ours.mean(axis=0), ours.std(axis=0) + 1e-3
 
@@ -169,26 +179,31 @@ def _reference_windows(reference: Reference, rng: np.random.Generator) -> np.nda
     return np.concatenate(windows)
 
 
-def _windows(
-    trajectory: Trajectory,
-    walking: Bools,
-    reference: Reference,
-    rng: np.random.Generator,
-    parity: int,
-) -> np.ndarray:
-    """Features of windows of walking, from every other episode. Shape (SAMPLES, d)."""
-    length = reference.window
+def _starts(walking: Bools, length: int, parity: int) -> np.ndarray:
+    """First sample and episode of the windows of walking in every other episode. Shape (S, 2)."""
     whole = np.lib.stride_tricks.sliding_window_view(walking, length, axis=0).all(axis=-1)
-    mine = np.arange(trajectory.episodes) % 2 == parity
-    starts = rng.permutation(np.argwhere(whole & mine))[:SAMPLES]
+    return np.argwhere(whole & (np.arange(walking.shape[1]) % 2 == parity))
+
+
+def _windows(
+    trajectory: Trajectory, reference: Reference, rng: np.random.Generator, starts: np.ndarray
+) -> np.ndarray:
+    """Features of windows that begin at samples of episodes. Shape (S, 2) -> (SAMPLES, d)."""
+    length = reference.window
+    starts = rng.permutation(starts)[:SAMPLES]
     starts = starts[rng.integers(0, len(starts), SAMPLES)] if len(starts) < SAMPLES else starts
     rows, episode = starts[:, :1] + np.arange(length), starts[:, 1:]
-    robot = reference.style.robot
+    style = reference.style
+    robot = style.robot
     qpos = np.tile(robot.home_qpos, (*rows.shape, 1))
     root = (trajectory.position[rows, episode], trajectory.orientation[rows, episode])
     qpos[..., robot.root_qpos] = np.concatenate(root, axis=-1)
     qpos[..., robot.qpos_ids] = trajectory.joint_pos[rows, episode]
-    return reference.style.features(reference.style.frame(qpos, np), np)
+    frames = style.frame(qpos, np)
+    if trajectory.ground is not None:
+        below = jax.tree.map(lambda leaf: leaf[episode[:, 0]], trajectory.ground)
+        frames = style.above(frames, lambda at: np.asarray(jax.vmap(height_at)(below, at)), np)
+    return style.features(frames, np)
 
 
 def _classifier(ours: jax.Array, theirs: jax.Array) -> Any:

@@ -5,6 +5,7 @@ there are its sensors alone: what they cannot say is None.
 """
 
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import root_heading
 from wildrobot_cli.runtime.log import MODES, read_events, read_log
 from wildrobot_cli.runtime.parsing import parse
-from wildrobot_cli.runtime.supervisor import Mode
+from wildrobot_cli.runtime.supervisor import WANTED, Mode
 from wildrobot_cli.simulated.server import ENV, TRUTH
 
 SCENARIO = "log"
@@ -50,9 +51,9 @@ ENDINGS = {
     CUT_OFF: "cut off: the log does not say how the walk ended",
 }
 """What these causes mean."""
-WANTED = ("done", "hand")
-"""Causes of a stop that the owner asked for."""
-NO_STOP = ("walking", "stopped", "reset", "command", "clamp")
+RESET = "reset"
+"""Cause of the event that another walk begins with."""
+NO_STOP = ("walking", "stopped", "command", "clamp")
 """Causes of events that stop nothing."""
 
 
@@ -198,9 +199,9 @@ def _blank(value: Any) -> Any:
 
 
 def _failure(folder: Path) -> str:
-    """Say what ended the walk, if that was not its owner; "" where it was."""
+    """Say what ended the first walk, if that was not its owner alone; "" where it was."""
     causes = [event["cause"] for event in read_events(folder)]
-    stops = [cause for cause in causes if cause not in NO_STOP]
+    stops = [cause for cause in takewhile(RESET.__ne__, causes) if cause not in NO_STOP]
     if not stops:
         return CUT_OFF
-    return "" if stops[0] in WANTED else STOPPED
+    return "" if all(stop in WANTED for stop in stops) else STOPPED

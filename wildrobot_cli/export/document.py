@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.description import SCHEMA_VERSION
 from wildrobot_cli.runtime.observations import MEANINGS, term_sizes
 from wildrobot_cli.runtime.policy import ACTION, INPUT, TARGETS
+from wildrobot_cli.training.records import read_record
 from wildrobot_cli.training.run_folder import RunFolder
 
 MODEL, QUANTIZED = "policy.onnx", "policy_int8.onnx"
@@ -78,11 +78,11 @@ def _joints(robot: Robot) -> dict[str, Any]:
 def _observation(config: Config, joints: int) -> list[dict[str, Any]]:
     terms, place = [], 0
     for name, size in term_sizes(config.env.observations, joints).items():
-        unit, frame = MEANINGS[name]
-        scale = config.env.observations[name].scale
-        slice_ = [place, place + size]
-        terms.append({"name": name, "slice": slice_, "unit": unit, "scale": scale, "frame": frame})
-        place += size
+        term, stop = config.env.observations[name], place
+        stop += size * (1 + term.history)
+        says = {"name": name, "slice": [place, stop], "scale": term.scale, "history": term.history}
+        terms.append(says | MEANINGS[name]._asdict())
+        place = stop
     return terms
 
 
@@ -103,7 +103,7 @@ def _commands(config: Config, deploy: DeployConfig) -> dict[str, list[float]]:
 
 def _training(run: RunFolder, config: Config, env_steps: int) -> dict[str, Any]:
     """Where the policy comes from, and how it did; what a run does not have is null."""
-    provenance, summary = _read(run.provenance_file), _read(run.summary_file)
+    provenance, summary = read_record(run.provenance_file), read_record(run.summary_file)
     return {
         "env_steps": env_steps,
         "engine": provenance.get("engine"),
@@ -112,11 +112,3 @@ def _training(run: RunFolder, config: Config, env_steps: int) -> dict[str, Any]:
         "config_sha256": hashlib.sha256(dump(config).encode()).hexdigest(),
         "evaluation": summary.get("eval"),
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}

@@ -1,7 +1,8 @@
 """From a run to a proved, published policy bundle."""
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from wildrobot_cli.config.schema import Config
@@ -29,6 +30,7 @@ def export_bundle(
     checkpoint: str | None = None,
     quantize: bool = False,
     config: Config | None = None,
+    seed: int | None = None,
     on_progress: Report = lambda _: None,
 ) -> Export:
     """Write a run's policy as a bundle, prove it, and publish it only if the proof holds.
@@ -39,6 +41,7 @@ def export_bundle(
         checkpoint: number of control steps; the newest when None.
         quantize: also write a policy with weights of 8 bits.
         config: to build the environment and the bundle with; the run's own when None.
+        seed: of the proof's rollouts and observations; the configuration's when None.
         on_progress: called with what is being done.
 
     Raises:
@@ -49,22 +52,37 @@ def export_bundle(
     run = run if isinstance(run, RunFolder) else open_run(Path(run))
     target = bundle_folder(run, out)
     check_target(target)
-    on_progress("loading the policy")
-    job = Job.of(run, checkpoint, quantize, config)
-    on_progress("recording rollouts")
-    trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.config.seed)
-    on_progress("writing the bundle")
-    files = job.files(trace)
-    try:
-        with tempfile.TemporaryDirectory(prefix=".proving-", dir=target.parent) as folder:
-            aside = Path(folder) / target.name
+    with _folder_beside(target) as folder:
+        on_progress("loading the policy")
+        job = Job.of(run, checkpoint, quantize, config, seed)
+        on_progress("recording rollouts")
+        trace = record(job.env, job.policy.act, proof.ROLLOUTS, job.seed)
+        on_progress("writing the bundle")
+        files, aside = job.files(trace), folder / target.name
+        with _written(target):
             write_bundle(aside, files)
             on_progress("proving it")
-            result = job.prove(open_bundle(zip_of(aside)), trace, Path(folder), target)
+            result = job.prove(open_bundle(zip_of(aside)), trace, folder, target)
             if result.passed:
                 check_target(target)  # again: proving takes a while
                 publish(aside, target)
-            return result
+        return result
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    """Make a folder on the disk where a bundle will be; nothing of it is left after the block."""
+    with _written(target):
+        made = tempfile.TemporaryDirectory(prefix=".proving-", dir=target.parent)
+    with made as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def _written(target: Path) -> Iterator[None]:
+    """Within the block, what the disk refuses is the bundle."""
+    try:
+        yield
     except OSError as error:
         raise EnvironmentUnavailable(f"{target}: cannot write: {error.strerror}") from error
 

@@ -24,7 +24,14 @@ from wildrobot_cli.export.files import (
 from wildrobot_cli.export.traces import Trace
 from wildrobot_cli.runtime.bundle import DESCRIPTION, GOLDEN, README, Bundle
 from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.golden import KEYS, RESULTS, TOLERANCE, replay
+from wildrobot_cli.runtime.golden import (
+    KEYS,
+    QUANTIZED_RMS,
+    RESULTS,
+    TOLERANCE,
+    quantized_gap,
+    replay,
+)
 from wildrobot_cli.runtime.policy import ACTION, TARGETS, OnnxPolicy, load
 from wildrobot_cli.training.policy import Policy, load_policy
 from wildrobot_cli.training.run_folder import RunFolder
@@ -71,6 +78,8 @@ class Job:
     env: WildRobotEnv
     policy: Policy
     quantize: bool
+    seed: int
+    """Of the proof's rollouts and observations."""
 
     @classmethod
     def of(
@@ -79,14 +88,16 @@ class Job:
         checkpoint: str | None,
         quantize: bool,
         config: Config | None = None,
+        seed: int | None = None,
     ) -> "Job":
         """Load a run and its policy, into an environment without faults on MuJoCo C.
 
-        `config` takes the place of the run's own.
+        `config` takes the place of the run's own, and `seed` of the configuration's.
         """
         config = config or run.config
         env = WildRobotEnv(faultless(config.env))
-        return cls(run, config, env, load_policy(run, config, env, checkpoint), quantize)
+        policy = load_policy(run, config, env, checkpoint)
+        return cls(run, config, env, policy, quantize, config.seed if seed is None else seed)
 
     def files(self, trace: Trace) -> dict[str, bytes]:
         """Every file of the bundle but the checksums."""
@@ -143,7 +154,7 @@ class Job:
         evaluations = {MODEL: scenario_metrics(free, limits)}
         if self.quantize:
             after = judge(self.env, trace, loops["quantized_free"])
-            gates += self._quantized_gates(load(bundle, True), trace, reference, after)
+            gates += self._quantized_gates(bundle, trace, reference, after)
             evaluations[QUANTIZED] = scenario_metrics(after, limits)
         median, p99 = np.percentile(1000 * golden.seconds, (50, 99)).tolist()
         size = bundle.path.stat().st_size / 1e6
@@ -152,7 +163,7 @@ class Job:
 
     def parity(self, policy: OnnxPolicy, trace: Trace) -> list[proof.Gate]:
         """Onnxruntime against JAX, on observations seen and at the corners of their range."""
-        drawn = proof.sample(trace["observation"], proof.OBSERVATIONS, self.config.seed)
+        drawn = proof.sample(trace["observation"], proof.OBSERVATIONS, self.seed)
         ours, theirs = policy.batch(drawn), self._expected(drawn)
         joints = self.env.robot.joint_names
         return [
@@ -163,15 +174,24 @@ class Job:
         ]
 
     def _quantized_gates(
-        self, policy: OnnxPolicy, trace: Trace, reference: Trajectory, free: Trajectory
+        self, bundle: Bundle, trace: Trace, reference: Trajectory, free: Trajectory
     ) -> list[proof.Gate]:
-        """The quantized policy against JAX on observations seen, and its own rollouts."""
+        """The quantized policy against JAX on observations seen, and its own rollouts.
+
+        What is asked of it on the golden trace alone a robot will ask again.
+        """
         seen = trace["observation"].reshape(-1, trace["observation"].shape[-1])
-        gap = policy.batch(seen)[1] - trace["action"].reshape(len(seen), -1)
-        rms = float(np.sqrt(np.mean(gap**2)))
+        gap = load(bundle, True).batch(seen)[1] - trace["action"].reshape(len(seen), -1)
         gates = proof.outcome_gates(reference, free, proof.QUANTIZED_DISTANCE)
-        coarse = proof.Gate("int8 action, root mean square difference", rms, proof.QUANTIZED_RMS)
-        named = [coarse, *(replace(gate, name=f"int8 {gate.name}") for gate in gates)]
+        rms = {
+            "action": float(np.sqrt(np.mean(gap**2))),
+            "golden action": quantized_gap(bundle),
+        }
+        coarse = [
+            proof.Gate(f"int8 {name}, root mean square difference", found, QUANTIZED_RMS)
+            for name, found in rms.items()
+        ]
+        named = [*coarse, *(replace(gate, name=f"int8 {gate.name}") for gate in gates)]
         return [replace(gate, kind=proof.Kind.INT8) for gate in named]
 
     def _columns(self, description: Description) -> dict[str, tuple[str, ...]]:

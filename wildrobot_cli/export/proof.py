@@ -28,10 +28,8 @@ TIES = 0.1
 """Share of rollouts in which rounding may turn an encoder's count within `FREE_STEPS`."""
 DISTANCE = 0.02
 """Largest relative difference of the mean distance."""
-QUANTIZED_RMS = 0.05
-"""Root mean square difference of a quantized policy's actions on observations seen."""
 QUANTIZED_DISTANCE = 0.05
-"""Largest relative difference of its mean distance."""
+"""Largest relative difference of the mean distance of a policy of 8 bits."""
 
 
 class Kind(StrEnum):

@@ -57,6 +57,12 @@ class Clip:
         frames, joints = len(self.root_position), len(self.joint_names)
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise ConfigError(f"{self.name}: fps: expected a number above 0, got {self.fps}")
+        if not (np.isfinite(self.frequency) and self.frequency >= 0):
+            expected = "expected a number of 0 or more"
+            raise ConfigError(f"{self.name}: frequency: {expected}, got {self.frequency}")
+        twice = [name for name in self.joint_names if self.joint_names.count(name) > 1]
+        if twice:
+            raise ConfigError(f"{self.name}: joint_names: '{twice[0]}' stands twice")
         self._seal("root_position", (frames, 3))
         self._seal("root_quaternion", (frames, 4))
         self._seal("joint_angles", (frames, joints))

@@ -4,6 +4,7 @@ A window of frames, seen in the heading frame of its last one: root height, tilt
 sole positions. No commands, actions or contacts; everything from positions, nothing from sensors.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -54,6 +55,24 @@ class Style:
             up_vector(root[..., 3:], xp)[..., :2],
             soles.reshape(*soles.shape[:-2], 6),
             qpos[..., self.robot.qpos_ids],
+        )
+        return xp.concatenate(parts, axis=-1)
+
+    def above(self, frames: Array, height_at: Callable[[Array], Array], xp: ModuleType) -> Array:
+        """The same frames with heights above the ground below. Shape (..., 12 + n).
+
+        `height_at` gives the ground's height at places. Shape (..., k, 2) -> (..., k) [m].
+        """
+        soles = frames[..., _SOLES].reshape(*frames.shape[:-1], 2, 3)
+        places = xp.concatenate([frames[..., None, _PLACE], soles[..., :2]], axis=-2)
+        ground = height_at(places)
+        soles = xp.concatenate([soles[..., :2], soles[..., 2:] - ground[..., 1:, None]], axis=-1)
+        parts = (
+            frames[..., : _HEIGHT.start],
+            frames[..., _HEIGHT] - ground[..., :1],
+            frames[..., _TILT],
+            soles.reshape(*frames.shape[:-1], 6),
+            frames[..., _JOINTS],
         )
         return xp.concatenate(parts, axis=-1)
 

@@ -9,11 +9,13 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.motion.clip import Clip, make_clip
+from wildrobot_cli.runtime.bundle import BROKEN_ZIP
 
 MAX_BYTES = 2**28
 """Arrays that unpack to more than this are no clip."""
 POSES = ("root_position", "root_quaternion", "joint_angles")
 OPTIONAL = ("command", "velocity", "phase", "frequency", "loop", "held_out")
+NUMBERS = ("fps", "frequency", "loop", "held_out")
 REQUIRED = ("fps", "joint_names", *POSES, "source", "licence")
 
 
@@ -67,8 +69,8 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         if size > MAX_BYTES:
             raise ConfigError(f"{path}: unpacks to {size} bytes, more than {MAX_BYTES}: not a clip")
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (zipfile.BadZipFile, ValueError, OSError, EOFError, KeyError) as error:
+            return {name: np.asarray(archive[name]) for name in archive.files}
+    except (*BROKEN_ZIP, KeyError) as error:
         reason = "it holds objects" if "pickle" in str(error) else "not an .npz file, or damaged"
         raise ConfigError(f"{path}: {reason}") from None
 
@@ -88,20 +90,33 @@ def number(path: Path, content: dict[str, np.ndarray], name: str) -> float:
 
 def _clip(path: Path, content: dict[str, np.ndarray]) -> Clip:
     for name in (*POSES, "command", "velocity", "phase"):
-        if name in content and content[name].dtype.kind not in "fiu":
-            raise ConfigError(f"{path}: {name}: expected numbers, got {content[name].dtype}")
-    if content["joint_names"].dtype.kind != "U":
-        raise ConfigError(f"{path}: joint_names: expected text, got {content['joint_names'].dtype}")
+        if name in content:
+            _check(path, content, name, "fiu", "numbers for each frame")
+    _check(path, content, "joint_names", "U", "a list of text")
     optional = {name: content[name] for name in ("command", "velocity", "phase") if name in content}
-    return make_clip(
-        name=path.stem,
-        fps=number(path, content, "fps"),
-        joint_names=tuple(str(name) for name in content["joint_names"]),
-        **{name: content[name].astype(np.float64) for name in POSES},
-        source=str(content["source"]),
-        licence=str(content["licence"]),
-        frequency=number(path, content, "frequency") if "frequency" in content else 0.0,
-        loop=bool(number(path, content, "loop")) if "loop" in content else False,
-        held_out=bool(number(path, content, "held_out")) if "held_out" in content else False,
-        **optional,
-    )
+    given = {name: number(path, content, name) for name in NUMBERS if name in content}
+    try:
+        return make_clip(
+            name=path.stem,
+            fps=given["fps"],
+            joint_names=tuple(str(name) for name in content["joint_names"]),
+            **{name: content[name].astype(np.float64) for name in POSES},
+            source=str(content["source"]),
+            licence=str(content["licence"]),
+            frequency=given.get("frequency", 0.0),
+            loop=bool(given.get("loop", False)),
+            held_out=bool(given.get("held_out", False)),
+            **optional,
+        )
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {str(error).removeprefix(f'{path.stem}: ')}") from None
+
+
+def _check(
+    path: Path, content: dict[str, np.ndarray], name: str, kinds: str, expected: str
+) -> None:
+    """Raise `ConfigError` for an array of another kind, or a single value."""
+    value = content[name]
+    if value.dtype.kind not in kinds or value.ndim == 0:
+        found = f"{value.dtype} of shape {value.shape}"
+        raise ConfigError(f"{path}: {name}: expected {expected}, got {found}")

@@ -5,6 +5,7 @@ from importlib.util import find_spec
 import jax
 
 from wildrobot_cli.config.environment import EngineChoice, EngineName, EnvConfig
+from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.physics.protocol import Engine, Impl
 from wildrobot_cli.robot import Robot
@@ -23,6 +24,19 @@ def resolve_impl(config: EnvConfig) -> Impl:
         return config.mjx.impl
     nvidia = jax.default_backend() == "gpu" and find_spec("warp") is not None
     return "warp" if nvidia else "jax"
+
+
+def check_batch(config: EnvConfig, num_envs: int) -> None:
+    """Raise `ConfigError` for more simulations than the configured engine has room for."""
+    if resolve_engine(config.engine) != "mjx" or resolve_impl(config) != "warp":
+        return
+    from wildrobot_cli.physics.mjx import WARP_WORLDS
+
+    if num_envs > WARP_WORLDS:
+        raise ConfigError(
+            f"num_envs: {num_envs} environments; impl 'warp' has room for the contacts of "
+            f"{WARP_WORLDS}: use fewer, or --impl jax"
+        )
 
 
 def make_engine(robot: Robot, config: EnvConfig) -> Engine:

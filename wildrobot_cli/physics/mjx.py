@@ -16,8 +16,11 @@ _FRICTION = "dof_frictionloss"
 """Raised above zero: MJX, unlike MuJoCo, locks a joint whose friction is drawn as zero."""
 
 _READ = ("qpos", "qvel", "qacc_warmstart", "sensordata", "actuator_force", "time")
-_WARP_WORLDS = 16384
-"""Simulations that the contact buffer of `impl` warp is made for: JAX batches after the fact."""
+WARP_WORLDS = 32768
+"""Simulations that the contact buffer of `impl` warp is made for: JAX batches after the fact.
+
+Warp drops the contacts that do not fit; `factory.check_batch` refuses larger batches.
+"""
 
 
 class MjxEngine:
@@ -106,7 +109,7 @@ def _put(model: mujoco.MjModel, impl: Impl) -> _Program:
     try:
         on_device, blank = mjx.put_model(model, impl=impl), mjx.make_data(model, impl="jax")
         if impl == "warp":
-            bounds = {"naconmax": _WARP_WORLDS * blank._impl.ncon, "njmax": blank._impl.nefc}
+            bounds = {"naconmax": WARP_WORLDS * blank._impl.ncon, "njmax": blank._impl.nefc}
             blank = mjx.make_data(model, impl="warp", **bounds)
     except (NotImplementedError, ValueError) as error:
         reason = str(error).rstrip(".")

@@ -1,6 +1,5 @@
 """The page itself: what goes into it, and writing it."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from wildrobot_cli.report.tracking import tracking_pictures
 from wildrobot_cli.report.walking import walking_pictures
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.metrics_log import read_metrics
+from wildrobot_cli.training.records import read_record
 from wildrobot_cli.training.run_folder import RunFolder, write_atomically
 
 TEMPLATE = "page.html.j2"
@@ -132,7 +132,7 @@ def _broken(evaluation: Evaluation) -> list[str]:
 def _facts(run: RunFolder, evaluation: Evaluation) -> list[tuple[str, str]]:
     """What the page says of the run beside its figures: label and value."""
     facts = [("control steps of training", f"{evaluation.env_steps:,}")]
-    known = _read_json(run.provenance_file)
+    known = read_record(run.provenance_file)
     for key, label in (("seed", "seed"), ("engine", "engine"), ("device", "trained on")):
         if key in known:
             facts.append((label, str(known[key])))
@@ -141,15 +141,6 @@ def _facts(run: RunFolder, evaluation: Evaluation) -> list[tuple[str, str]]:
     listed = ", ".join(f"{name} {versions[name]}" for name in names if versions.get(name))
     facts += [("versions", listed)] if listed else []
     return facts + ([("commit", known["git_commit"][:12])] if known.get("git_commit") else [])
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """Return a file's object; nothing of a file that is missing or damaged."""
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _render(**content: Any) -> str:

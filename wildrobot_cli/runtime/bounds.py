@@ -22,6 +22,7 @@ BOUNDS: dict[str, tuple[float, float]] = {
     "joints.torque_limit": (0.01, 1000),
     "joints.damping": (0, 100),
     "observation.scale": (-1000, 1000),
+    "observation.history": (0, 50),
     "clock.speeds": (0, 20),
     "clock.frequencies": (0.05, 20),
     "commands.lowest": (-10, 10),

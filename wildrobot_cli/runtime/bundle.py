@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tokenize import TokenError
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.description import Description
@@ -17,8 +18,17 @@ DESCRIPTION, CHECKSUMS, GOLDEN, README = "policy.json", "SHA256SUMS", "golden.np
 _CHECKSUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
 LARGEST = 64 * 2**20
 """A folder, or zip that unpacks, to more than this is refused [bytes]."""
-BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
-"""What reading a damaged zip raises."""
+BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    MemoryError,
+    TokenError,
+)
+"""What reading a damaged zip, or an array in it, raises."""
 
 
 @dataclass(frozen=True, eq=False)

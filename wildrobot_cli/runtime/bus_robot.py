@@ -21,12 +21,12 @@ from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Facts, check_fits
 from wildrobot_cli.runtime.imu import BAUD as IMU_BAUD
 from wildrobot_cli.runtime.imu import RvcImu
-from wildrobot_cli.runtime.serial_port import Port, SerialPort
+from wildrobot_cli.runtime.serial_port import GuardedPort, Port, SerialPort
 
 ANSWER_TIME = 3e-3
 """How long a servo may take to answer [s]; its answer takes 0.7 ms of the bus."""
-STOPS = 3
-"""How often a stop is sent: the first may run into the end of a frame that was cut off."""
+LET_GO = 3 * protocol.load(protocol.EVERYONE, False)
+"""Takes the torque off all servos; the first may run into the end of a frame that was cut off."""
 PER_RADIAN = protocol.COUNTS / math.radians(protocol.TRAVEL)
 """Counts of a servo's position in a radian."""
 
@@ -58,6 +58,7 @@ class BusRobot:
         self._angles = np.zeros(self._count)
         self._read_at = np.full(self._count, -1)
         self._unanswered = np.zeros(self._count, int)
+        self._imu_at = 0
         self._torque = False
 
     @property
@@ -84,6 +85,8 @@ class BusRobot:
                 self._angles[joint], self._read_at[joint] = angle, self._tick
                 self._unanswered[joint] = 0
         reading = self._imu.read()
+        if reading is not None and reading.news:
+            self._imu_at = self._tick
         if reading is None or (self._read_at < 0).any():
             return None
         return Sensors(
@@ -93,6 +96,7 @@ class BusRobot:
             read_at=self._read_at.copy(),
             tick=self._tick,
             unanswered=self._unanswered.copy(),
+            imu_at=self._imu_at,
         )
 
     def unheard(self) -> tuple[str, ...]:
@@ -123,7 +127,7 @@ class BusRobot:
     def stop(self) -> None:
         """Drop what waits to be sent, and take the torque off all servos at once."""
         self._torque = False
-        self._bus.write_now(STOPS * protocol.load(protocol.EVERYONE, False))
+        self._bus.write_now(LET_GO)
 
     def close(self) -> None:
         """Take the torque off, and close both ports."""
@@ -136,6 +140,7 @@ class BusRobot:
         servo = int(self._servos.ids[joint])
         until = min(self._clock() + ANSWER_TIME, deadline)
         self._parser.clear()
+        self._bus.drop_input()  # an answer that comes too late is of another time
         self._bus.write(protocol.ask_position(servo), until - self._clock())
         while (wait := until - self._clock()) > 0:
             for frame in self._parser.feed(self._bus.read(wait)):
@@ -175,7 +180,7 @@ def open_bus_robot(description: Description, bus: str, imu: str, calibration: Pa
         )
     period = description.control_period
     check_fits(description, Facts(servos.joints, servos.lower, servos.upper, period))
-    port = SerialPort(bus, protocol.BAUD)
+    port = GuardedPort(bus, protocol.BAUD, LET_GO)
     try:
         return BusRobot(servos, period, port, RvcImu(SerialPort(imu, IMU_BAUD)))
     except ConfigError:

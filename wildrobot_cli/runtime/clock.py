@@ -23,7 +23,7 @@ class Clock(NamedTuple):
 def frequency_at(clock: Clock, command: Array, xp: ModuleType) -> Array:
     """Gait cycles a second that go with a command [m/s, m/s, rad/s]. Shape (3,) -> () [Hz].
 
-    A clock that follows a reference stands still where the command is to stand still.
+    A clock of several speeds stands still where the command is to stand still.
     """
     if len(clock.speeds) == 1:
         return clock.frequencies[0]

@@ -1,13 +1,14 @@
 """What `policy.json` says: everything that a robot must know to run a policy; see `parsing`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from wildrobot_cli.runtime.clock import Clock
+from wildrobot_cli.runtime.observations import Part
 from wildrobot_cli.runtime.section import Vector
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Of `policy.json`; a bundle of another version is refused."""
 
 
@@ -45,6 +46,8 @@ class TermSlice:
     """One beyond the last place."""
     scale: float
     """Factor on the term's values."""
+    history: int
+    """How many earlier control steps of it follow the present one, the newest first."""
 
 
 @dataclass(frozen=True)
@@ -148,10 +151,16 @@ class Description:
     @property
     def observation_names(self) -> tuple[str, ...]:
         """What each number is that the policy sees, such as `gyro[1]`. Length d."""
-        places = ((t.name, i) for t in self.observation for i in range(t.stop - t.start))
-        return tuple(f"{name}[{index}]" for name, index in places)
+        return tuple(name for term in self.observation for name in _names(term))
 
     @property
-    def scales(self) -> dict[str, float]:
-        """Each term's factor, in order."""
-        return {term.name: term.scale for term in self.observation}
+    def parts(self) -> dict[str, Part]:
+        """How each term enters the observation, in order."""
+        return {term.name: Part(term.scale, term.history) for term in self.observation}
+
+
+def _names(term: TermSlice) -> Iterator[str]:
+    """What each number of a term is; `gyro[1]-2` is of two control steps before."""
+    size = (term.stop - term.start) // (1 + term.history)
+    for step in range(1 + term.history):
+        yield from (f"{term.name}[{index}]" + (f"-{step}" if step else "") for index in range(size))

@@ -33,6 +33,8 @@ class Sensors(NamedTuple):
     """The control period of this reading, by the same count."""
     unanswered: np.ndarray
     """How often in a row each joint was asked in vain. Shape (n,)."""
+    imu_at: int
+    """The control period in which the IMU last said anything new, by the same count."""
 
 
 class Estimator:
@@ -46,6 +48,7 @@ class Estimator:
         self._description = description
         self._home = description.joints.home_position.astype(np.float32)
         self._memory: Memory | None = None
+        self._observation: np.ndarray | None = None
         self._sensed: Sensed
         self._read_at: np.ndarray
 
@@ -64,6 +67,7 @@ class Estimator:
         gyro = sensors.gyro.astype(np.float32)
         self._sensed = Sensed(gyro, orientation, encoders, encoders, elapsed)
         self._read_at = sensors.read_at.copy()
+        self._observation = None
 
     def observe(self, sensors: Sensors, command: np.ndarray) -> np.ndarray:
         """Return the raw observation. Shape (d,), float32."""
@@ -71,9 +75,7 @@ class Estimator:
             raise RuntimeError("Estimator.observe before Estimator.start")
         self._memory = self._memory._replace(command=command.astype(np.float32))
         self._sensed = self._sense(sensors)
-        joint = self._description.heading_joint
-        readings = assemble(self._sensed, self._memory, self._home, joint, np)
-        return observe(self._description.scales, readings, np)
+        return self._see()
 
     def acted(self, action: np.ndarray) -> None:
         """Remember the action that was taken, and let the clock and the heading go on."""
@@ -86,14 +88,18 @@ class Estimator:
         self._memory = Memory(command, heading, phase, action)
 
     def coast(self) -> None:
-        """Let the clock and the heading go on through a control step without sensors."""
+        """Let the clock, the heading and the history go on through a step without sensors."""
         if self._memory is not None:
+            self._see()
             self.acted(self._memory.last_action)
 
-    @property
-    def joint_velocities(self) -> np.ndarray:
-        """Joint speeds by the last two readings of each encoder [rad/s]. Shape (n,)."""
-        return (self._sensed.encoders - self._sensed.last_encoders) / self._sensed.elapsed
+    def _see(self) -> np.ndarray:
+        """Observe what was last sensed; the next observation's history begins with it."""
+        assert self._memory is not None
+        joint = self._description.heading_joint
+        readings = assemble(self._sensed, self._memory, self._home, joint, np)
+        self._observation = observe(self._description.parts, readings, self._observation, np)
+        return self._observation
 
     def _frequency(self, command: np.ndarray) -> float | np.floating:
         """Gait cycles a second under a command [Hz]; interpolated ones in single precision."""

@@ -10,12 +10,15 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.bundle import BROKEN_ZIP, GOLDEN, LARGEST, Bundle
+from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.limits import TargetLimits
 from wildrobot_cli.runtime.policy import OnnxPolicy, load
 
 TOLERANCE = 1e-5
 """Largest difference of an observation, action or target that counts as the same."""
+QUANTIZED_RMS = 0.05
+"""Largest root mean square difference of the actions of a policy of 8 bits."""
 KEYS = ("gyro", "orientation", "encoders", "command", "phase", "heading_target")
 """What the replay needs: sensors, commands, and the memory at the start."""
 RESULTS = ("observation", "action")
@@ -81,15 +84,13 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
     """Feed the recorded sensors to the runtime, and compare what it sees and does."""
     trace = read_golden(bundle)
     estimator, limits = Estimator(bundle.description), TargetLimits(bundle.description)
-    joints = bundle.description.joints
-    wanted = joints.home_target + bundle.description.action_scale * trace["action"]
-    expected = {**trace, "targets": np.clip(wanted, joints.lower, joints.upper)}
+    expected = {**trace, "targets": _targets(bundle.description, trace["action"])}
     seen: dict[str, list[np.ndarray]] = {name: [] for name in (*RESULTS, "targets")}
     seconds, last = [], None
     for k, command in enumerate(trace["command"]):
         read_at = np.full(trace["encoders"].shape[1], k)
         imu = trace["gyro"][k], trace["orientation"][k]
-        sensors = Sensors(*imu, trace["encoders"][k], read_at, k, np.zeros_like(read_at))
+        sensors = Sensors(*imu, trace["encoders"][k], read_at, k, np.zeros_like(read_at), k)
         if k == 0:
             estimator.start(sensors, trace["phase"][0], trace["heading_target"][0])
         begin = time.thread_time()
@@ -102,13 +103,35 @@ def replay(bundle: Bundle, policy: OnnxPolicy) -> Replay:
             seen[name].append(value)
     gaps = {name: np.abs(np.stack(rows) - expected[name]) for name, rows in seen.items()}
     names = {"observation": bundle.description.observation_names}
-    places = {name: _place(gap, names.get(name, joints.names)) for name, gap in gaps.items()}
+    places = {
+        name: _place(gap, names.get(name, bundle.description.joints.names))
+        for name, gap in gaps.items()
+    }
     largest = {name: float(gap.max()) for name, gap in gaps.items()}
     return Replay(largest, places, np.array(seconds))
 
 
-def check_golden(bundle: Bundle) -> None:
-    """Raise `ConfigError` when a bundle does not do what it did when it was exported."""
+def quantized_gap(bundle: Bundle) -> float:
+    """How far the policy of 8 bits is from what was recorded, on the recorded observations.
+
+    Returns:
+        Root mean square difference of its actions, or of its targets in units of actions where
+        that is more; NaN where something is not a number.
+    """
+    trace, policy = read_golden(bundle), load(bundle, quantized=True)
+    answers = [policy(seen) for seen in trace["observation"].astype(np.float32)]
+    targets, actions = (np.stack(rows) for rows in zip(*answers, strict=True))
+    apart = targets - _targets(bundle.description, trace["action"])
+    gaps = actions - trace["action"], apart / bundle.description.action_scale
+    return float(np.max([np.sqrt(np.mean(gap**2)) for gap in gaps]))
+
+
+def check_golden(bundle: Bundle, quantized: bool = False) -> None:
+    """Raise `ConfigError` when a bundle does not do what it did when it was exported.
+
+    Its float policy always; the one of 8 bits, whose actions may differ by `QUANTIZED_RMS`, where
+    that is asked for.
+    """
     result = replay(bundle, load(bundle))
     for name, gap in result.differences.items():
         if not gap <= TOLERANCE:
@@ -116,6 +139,17 @@ def check_golden(bundle: Bundle) -> None:
                 f"{bundle.path}: not the policy that was exported: golden {name} differs by "
                 f"{gap:.2g} in {result.places[name]}"
             )
+    if quantized and not (gap := quantized_gap(bundle)) <= QUANTIZED_RMS:
+        raise ConfigError(
+            f"{bundle.path}: not the policy of 8 bits that was exported: root mean square "
+            f"difference of its golden actions {gap:.2g}, at most {QUANTIZED_RMS:g}"
+        )
+
+
+def _targets(description: Description, actions: np.ndarray) -> np.ndarray:
+    """Joint targets that actions stand for, in the joints' ranges [rad]. Shape (T, n)."""
+    wanted = description.joints.home_target + description.action_scale * actions
+    return np.clip(wanted, description.joints.lower, description.joints.upper)
 
 
 def _place(gap: np.ndarray, names: tuple[str, ...]) -> str:

@@ -29,6 +29,8 @@ class ImuReading(NamedTuple):
     """Angular velocity in the IMU's frame [rad/s]. Shape (3,)."""
     orientation: np.ndarray
     """Quaternion w x y z, IMU to world. Shape (4,)."""
+    news: bool
+    """Whether any number of a frame changed, accelerations included; at rest they alone do."""
 
 
 class RvcImu:
@@ -39,6 +41,7 @@ class RvcImu:
         self._port = port
         self._bytes = bytearray()
         self._recent: list[tuple[int, np.ndarray]] = []
+        self._said = b""
 
     @property
     def heard(self) -> bool:
@@ -47,7 +50,7 @@ class RvcImu:
 
     def read(self) -> ImuReading | None:
         """Return the newest reading; None when none has come since the last call."""
-        fresh = False
+        fresh, said = False, self._said
         while data := self._port.read(0.0):
             self._bytes += data
         while (frame := self._next()) is not None:
@@ -57,7 +60,9 @@ class RvcImu:
             return None
         (first, before), (last, now) = self._recent[0], self._recent[-1]
         elapsed = ((last - first) % 256) / RATE
-        return ImuReading(rotation_between(before, now) / elapsed, now) if elapsed else None
+        if not elapsed:
+            return None
+        return ImuReading(rotation_between(before, now) / elapsed, now, self._said != said)
 
     def close(self) -> None:
         """Close the port."""
@@ -76,6 +81,7 @@ class RvcImu:
                 continue
             del self._bytes[: start + LENGTH]
             counter, *angles = struct.unpack_from("<Bhhh", frame, 2)
+            self._said = frame[3:-1]
             return counter, quaternion(*np.radians(np.array(angles) / 100.0))
 
 

@@ -16,8 +16,8 @@ from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.supervisor import Mode, Order, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
 
-PATIENCE = 100
-"""How long the first complete reading is waited for [control periods]."""
+PATIENCE = 2.0
+"""How long the first complete reading is waited for [s]."""
 
 
 class Loop:
@@ -37,13 +37,15 @@ class Loop:
         self._period, self._clock, self._sleep = description.control_period, clock, sleep
         self._last_check = LastCheck(description)
         self._written: np.ndarray | None = None
-        # Each emergency is an object of its own. Other threads write the newest; the loop alone
-        # writes the one it heard and the one a reset ended, so none can be overwritten unseen.
+        # Each request is an object of its own. Other threads write the newest; the loop alone
+        # writes which it heard, and which a reset ended, so none can be overwritten unseen.
         self._emergency: Trip | None = None
         self._heard: Trip | None = None
         self._ended: Trip | None = None
         self._softly: Trip | None = None
-        self._resets: tuple[Trip | None] | None = None
+        self._softly_heard: Trip | None = None
+        self._reset: tuple[Trip | None] | None = None
+        self._reset_heard: tuple[Trip | None] | None = None
         self._quit = False
         self.command = np.zeros(3)
         """What is asked of the policy [m/s, m/s, rad/s]; may be replaced at any time."""
@@ -59,7 +61,7 @@ class Loop:
 
     def reset(self) -> None:
         """Ask to begin anew, by hand, after a stop; an emergency not yet heard outlasts it."""
-        self._resets = (self._heard,)
+        self._reset = (self._heard,)
 
     def quit(self) -> None:
         """Ask the loop to end as soon as the robot is stopped."""
@@ -81,32 +83,31 @@ class Loop:
         start = self._clock()
         sensors: Sensors | None = self._first_reading()
         begin = due = self._clock()  # from here on in step with the robot's own readings
-        walking_since: float | None = None
+        walked = 0
         while True:
             lateness = begin - due
+            if lateness > 2 * self._period:  # what was missed is not made up for
+                due = begin
             self._hear(begin - start)
             order = self._supervisor.step(sensors, self.command, begin - start, lateness)
             self._obey(order, sensors)
             duration = self._clock() - begin
             self._log.add(begin - start, lateness, duration, sensors, order)
-            if order.mode is Mode.WALKING and walking_since is None:
-                walking_since = begin
-            if walking_since is not None and begin - walking_since >= seconds:
+            walked += order.mode is Mode.WALKING
+            if order.mode is Mode.WALKING and walked * self._period >= seconds:
                 self.stop("done", f"walked for {seconds:g} s")
-                walking_since, self._quit = None, True
+                self._quit = True
             if order.mode is Mode.STOPPED and (self._quit or not stay):
                 return
             due += self._period
-            if self._clock() - due > 2 * self._period:  # what was missed is not made up for
-                due = self._clock()
             self._sleep(max(0.0, due - self._clock()))
             begin = self._clock()
             sensors = self._robot.read(self._period / 2)
 
     def _first_reading(self) -> Sensors:
         """Wait for two readings, the second fresh at its return; nothing is written before that."""
-        complete = 0
-        for _ in range(PATIENCE):
+        complete, until = 0, self._clock() + PATIENCE
+        while self._clock() < until:
             sensors = self._robot.read(self._period)
             complete += sensors is not None
             if sensors is not None and complete == 2:
@@ -118,18 +119,19 @@ class Loop:
         )
 
     def _hear(self, now: float) -> None:
-        """Take what other threads asked for."""
-        emergency, resets = self._emergency, self._resets
-        self._resets = None
+        """Take what other threads asked for; of a reset and a stop the stop has the last word."""
+        emergency, reset, softly = self._emergency, self._reset, self._softly
         if emergency is not self._heard and emergency is not None:
             self._heard = emergency
             if self._supervisor.mode is not Mode.STOPPED:
                 self._supervisor.emergency(emergency.detail, now)
-        elif self._softly is not None:
-            self._supervisor.stop(self._softly, now)
-            self._softly = None
-        if resets is not None and resets[0] is emergency and self._supervisor.reset(now):
-            self._ended = emergency
+        if reset is not self._reset_heard and reset is not None:
+            self._reset_heard = reset
+            if reset[0] is emergency and self._supervisor.reset(now):
+                self._ended = emergency
+        if softly is not self._softly_heard and softly is not None:
+            self._softly_heard = softly
+            self._supervisor.stop(softly, now)
 
     def _obey(self, order: Order, sensors: Sensors | None) -> None:
         """Write targets, or take the torque off; an emergency meanwhile has the last word.

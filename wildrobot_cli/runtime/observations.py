@@ -115,15 +115,44 @@ MEANINGS: dict[str, Meaning] = {
 
 
 def term_sizes(names: Iterable[str], joints: int) -> dict[str, int]:
-    """How many numbers each named term gives for a robot with this many joints."""
+    """How many numbers each named term gives in a control step, for a robot of so many joints."""
     three, each = np.zeros(3), np.zeros(joints)
     blank = Readings(three, three, np.zeros(()), three, np.zeros(()), each, each, each)
     return {name: TERMS[name](blank, np).size for name in names}
 
 
-def observe(scales: Mapping[str, float], readings: Readings, xp: ModuleType) -> Array:
-    """Concatenate the named terms, each times its scale, in the mapping's order. Shape (d,)."""
-    return xp.concatenate([TERMS[name](readings, xp) * scale for name, scale in scales.items()], -1)
+class Part(NamedTuple):
+    """How a term enters the observation."""
+
+    scale: float = 1.0
+    """Factor on its values."""
+    history: int = 0
+    """How many earlier control steps of it follow the present one, the newest first."""
+
+
+def observe(
+    parts: Mapping[str, Part], readings: Readings, before: Array | None, xp: ModuleType
+) -> Array:
+    """Concatenate the named terms and their histories, in the mapping's order.
+
+    Args:
+        parts: how each term enters.
+        readings: of this control step.
+        before: the observation of the control step before, which holds the earlier ones; None at
+            the beginning: all has been so for ever. Shape (d,).
+        xp: numpy or jax.numpy.
+
+    Returns:
+        The observation. Shape (d,).
+    """
+    values, place = [], 0
+    for name, part in parts.items():
+        now = TERMS[name](readings, xp) * part.scale
+        length = now.shape[-1] * part.history
+        earlier = [now] * part.history if before is None else [before[..., place : place + length]]
+        values += [now, *earlier]
+        place += now.shape[-1] + length
+    return xp.concatenate(values, -1)
 
 
 def quantize(angles: Array, resolution: float, xp: ModuleType) -> Array:

@@ -30,21 +30,22 @@ def unpack(datagram: bytes) -> tuple[bytes, bytes] | None:
 
 
 def sensors_body(sensors: Sensors) -> bytes:
-    """Write sensors down: tick, ages of the joints' readings, then floats."""
-    ages = (sensors.tick - sensors.read_at).astype("<u2")
+    """Write sensors down: tick, ages of the joints' and the IMU's readings, then floats."""
+    ages = (sensors.tick - np.append(sensors.read_at, sensors.imu_at)).astype("<u2")
     floats = np.concatenate([sensors.gyro, sensors.orientation, sensors.encoders]).astype("<f4")
     return struct.pack("<I", sensors.tick) + ages.tobytes() + floats.tobytes()
 
 
 def read_sensors(body: bytes, joints: int) -> Sensors | None:
     """Read them; None for a body of another size."""
-    if len(body) != 4 + 2 * joints + 4 * (7 + joints):
+    if len(body) != 4 + 2 * (joints + 1) + 4 * (7 + joints):
         return None
     (tick,) = struct.unpack_from("<I", body)
-    ages = np.frombuffer(body, "<u2", joints, 4).astype(int)
-    floats = np.frombuffer(body, "<f4", 7 + joints, 4 + 2 * joints)
+    *ages, imu_age = np.frombuffer(body, "<u2", joints + 1, 4).astype(int)
+    floats = np.frombuffer(body, "<f4", 7 + joints, 4 + 2 * (joints + 1))
     imu, encoders = (floats[:3], floats[3:7]), floats[7:]
-    return Sensors(*imu, encoders, tick - ages, tick, np.zeros(joints, int))
+    answered = np.zeros(joints, int)
+    return Sensors(*imu, encoders, tick - np.array(ages), tick, answered, tick - imu_age)
 
 
 def read_targets(body: bytes, joints: int) -> np.ndarray | None:

@@ -78,7 +78,8 @@ def _observation(top: Section, joints: int) -> tuple[TermSlice, ...]:
     entries = top.get("observation")
     if not isinstance(entries, list) or not entries:
         top.fail("observation", "a list of terms", entries)
-    terms, place = [], 0
+    terms: list[TermSlice] = []
+    place = 0
     for index, entry in enumerate(entries):
         section = Section(entry, f"observation[{index}]")
         name = section.text("name")
@@ -86,10 +87,13 @@ def _observation(top: Section, joints: int) -> tuple[TermSlice, ...]:
             raise ConfigError(
                 f"policy.json: {section.path}: no term '{name}'{suggest(name, TERMS)}"
             )
-        stop = place + term_sizes([name], joints)[name]
+        if any(name == term.name for term in terms):
+            raise ConfigError(f"policy.json: {section.path}: term '{name}' stands twice")
+        history = section.whole("history")
+        stop = place + term_sizes([name], joints)[name] * (1 + history)
         if section.get("slice") != [place, stop]:
             section.fail("slice", f"[{place}, {stop}]", section.get("slice"))
-        terms.append(TermSlice(name, place, stop, section.number("scale")))
+        terms.append(TermSlice(name, place, stop, section.number("scale"), history))
         place = stop
     return tuple(terms)
 

@@ -29,6 +29,18 @@ class Plausibility:
         """Return what is wrong with a reading, if something is; `before` is the last good one."""
         return next(self._faults(sensors, before), None)
 
+    def joints(self, sensors: Sensors, before: Sensors | None) -> np.ndarray:
+        """Say which joints' angles can be. Shape (n,), bool."""
+        angles = sensors.encoders
+        sound = np.isfinite(angles) & (angles >= self._lower) & (angles <= self._upper)
+        return sound if before is None else sound & ~self._jumped(sensors, before)
+
+    def _jumped(self, sensors: Sensors, before: Sensors) -> np.ndarray:
+        """Which joints went faster than they can. Shape (n,), bool."""
+        moved = np.abs(sensors.encoders - before.encoders)
+        periods = np.maximum(sensors.read_at - before.read_at, 1)
+        return moved > periods * self._step + self._rounding
+
     def _faults(self, sensors: Sensors, before: Sensors | None) -> Iterator[Trip]:
         for name in ("gyro", "orientation", "encoders"):
             value = getattr(sensors, name)
@@ -53,9 +65,8 @@ class Plausibility:
             yield Trip("sensor", f"joint '{name}' is at {angles[joint]:.2f}, beyond {reach}")
 
     def _jumps(self, sensors: Sensors, before: Sensors) -> Iterator[Trip]:
-        moved = np.abs(sensors.encoders - before.encoders)
-        periods = np.maximum(sensors.read_at - before.read_at, 1)
-        for joint in np.flatnonzero(moved > periods * self._step + self._rounding):
-            name, times = self._names[joint], periods[joint]
-            detail = f"joint '{name}' went {moved[joint]:.2f} rad in {times} control periods"
+        for joint in np.flatnonzero(self._jumped(sensors, before)):
+            moved = abs(sensors.encoders[joint] - before.encoders[joint])
+            times = max(sensors.read_at[joint] - before.read_at[joint], 1)
+            detail = f"joint '{self._names[joint]}' went {moved:.2f} rad in {times} control periods"
             yield Trip("sensor", detail)

@@ -27,7 +27,7 @@ class Display:
 
 def plain_display() -> Display:
     """A status line on a terminal, events alone in a pipe."""
-    live = sys.stdout.isatty()
+    live = sys.stdout is not None and sys.stdout.isatty()
 
     def status(line: str) -> None:
         if live:

@@ -1,8 +1,12 @@
 """A serial port, by the standard library alone: raw bytes, never waited for without a limit."""
 
+import array
 import contextlib
+import fcntl
 import os
 import select
+import subprocess
+import sys
 import termios
 import time
 import tty
@@ -10,6 +14,8 @@ from typing import Protocol
 
 from wildrobot_cli.errors import ConfigError
 
+GUARDIAN = "wildrobot_cli.runtime.guardian"
+_TIOCGSERIAL, _TIOCSSERIAL, _ASYNC_LOW_LATENCY = 0x541E, 0x541F, 0x2000
 _SPEEDS = {115_200: termios.B115200}
 
 
@@ -20,8 +26,12 @@ class Port(Protocol):
         """Return what has come, waiting up to `timeout` [s] for the first byte."""
         ...
 
-    def write(self, data: bytes, timeout: float) -> bool:
-        """Write bytes; return whether all were taken within `timeout` [s]."""
+    def drop_input(self) -> None:
+        """Forget what has come and was not read."""
+        ...
+
+    def write(self, data: bytes, timeout: float) -> None:
+        """Write bytes; what is not taken within `timeout` [s] is not sent."""
         ...
 
     def write_now(self, data: bytes) -> None:
@@ -40,18 +50,23 @@ class SerialPort:
         """Open a device such as `/dev/ttyUSB0`.
 
         Raises:
-            ConfigError: there is none, or it is no serial port.
+            ConfigError: there is none, it is no serial port, or another program has it.
         """
         try:
             self._fd = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError as error:
             raise ConfigError(f"{device}: cannot open: {error.strerror}") from None
         try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             tty.setraw(self._fd)
             settings = termios.tcgetattr(self._fd)
             settings[4] = settings[5] = _SPEEDS[baud]
             termios.tcsetattr(self._fd, termios.TCSANOW, settings)
-        except termios.error:
+            _hand_over_at_once(self._fd)
+        except BlockingIOError:
+            os.close(self._fd)
+            raise ConfigError(f"{device}: in use by another program") from None
+        except (OSError, termios.error):
             os.close(self._fd)
             raise ConfigError(f"{device}: not a serial port") from None
 
@@ -64,17 +79,21 @@ class SerialPort:
         except OSError:
             return b""  # unplugged: what depends on it will find its readings missing
 
-    def write(self, data: bytes, timeout: float) -> bool:
-        """Write bytes; return whether all were taken within `timeout` [s]."""
+    def drop_input(self) -> None:
+        """Forget what has come and was not read."""
+        with contextlib.suppress(termios.error):
+            termios.tcflush(self._fd, termios.TCIFLUSH)
+
+    def write(self, data: bytes, timeout: float) -> None:
+        """Write bytes; what is not taken within `timeout` [s] is not sent."""
         deadline = time.monotonic() + timeout
         while data:
             if not select.select([], [self._fd], [], max(0.0, deadline - time.monotonic()))[1]:
-                return False
+                return
             try:
                 data = data[os.write(self._fd, data) :]
             except OSError:
-                return False
-        return True
+                return  # unplugged, as above
 
     def write_now(self, data: bytes) -> None:
         """Drop what still waits to be sent, and write this instead, without waiting."""
@@ -85,3 +104,36 @@ class SerialPort:
     def close(self) -> None:
         """Close it."""
         os.close(self._fd)
+
+
+def _hand_over_at_once(fd: int) -> None:
+    """Have the driver not collect bytes; some USB adapters do so for 16 ms by default.
+
+    `struct serial_struct` of <linux/serial.h>: its fifth number holds the flags.
+    """
+    port = array.array("i", [0] * 32)
+    with contextlib.suppress(OSError):  # the driver has no such setting
+        fcntl.ioctl(fd, _TIOCGSERIAL, port)
+        port[4] |= _ASYNC_LOW_LATENCY
+        fcntl.ioctl(fd, _TIOCSSERIAL, port)
+
+
+class GuardedPort(SerialPort):
+    """A serial port that hears certain last words even when this process is killed."""
+
+    def __init__(self, device: str, baud: int, last_words: bytes) -> None:
+        """Open it, and start the guardian that speaks them; see `runtime.guardian`."""
+        super().__init__(device, baud)
+        self._guardian = subprocess.Popen(  # noqa: S603  (this program itself)
+            [sys.executable, "-m", GUARDIAN, str(self._fd), last_words.hex()],
+            stdin=subprocess.PIPE,
+            pass_fds=(self._fd,),
+            start_new_session=True,  # Ctrl-C in the terminal is not for it
+        )
+
+    def close(self) -> None:
+        """Close it; the guardian speaks, and ends."""
+        super().close()
+        assert self._guardian.stdin is not None
+        self._guardian.stdin.close()
+        self._guardian.wait()

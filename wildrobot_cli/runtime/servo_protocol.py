@@ -9,8 +9,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 HEADER = b"\x55\x55"
-MOVE, MOVE_STOP, POSITION, LOAD = 1, 12, 28, 31
-"""Commands: move to a position in a time, stop moving, read the position, torque on or off."""
+MOVE, POSITION, LOAD = 1, 28, 31
+"""Commands: move to a position in a time, read the position, torque on or off."""
 EVERYONE = 0xFE
 """The id that all servos obey; none answers to it."""
 BAUD = 115_200

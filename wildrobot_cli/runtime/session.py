@@ -20,7 +20,7 @@ from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.screen import Display, Screen, status_line
 from wildrobot_cli.runtime.signals import signals
-from wildrobot_cli.runtime.supervisor import Event, Supervisor
+from wildrobot_cli.runtime.supervisor import WANTED, Event, Supervisor
 from wildrobot_cli.runtime.watchdogs import Trip
 
 PATIENCE = 1.0
@@ -36,14 +36,14 @@ class Outcome:
     log: Path
     """The log's folder."""
     trip: Trip | None
-    """Why the robot was stopped; `done` or `by hand` when that was wanted."""
+    """Why the robot was stopped; one of `WANTED` when that was asked for."""
     interrupted: int | None
     """The signal that ended it, if one did."""
 
     @property
     def passed(self) -> bool:
         """Whether nothing but the owner stopped the robot."""
-        return self.trip is None or self.trip.cause in ("done", "hand")
+        return self.trip is None or self.trip.cause in WANTED
 
 
 def check_seconds(seconds: float) -> None:
@@ -80,7 +80,8 @@ def run_session(
     """Run a bundle's policy on a robot until it is done, stopped, or interrupted.
 
     However this ends, the servos are without torque: what goes wrong here stops the robot softly,
-    and at once when the loop does not follow.
+    and at once when the loop does not follow. Of a bus, a guardian sees to it when this process is
+    killed (`runtime.guardian`).
 
     Args:
         bundle: the policy.

@@ -16,6 +16,10 @@ Policy = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From a raw observation to joint targets [rad] and the action behind them."""
 
 
+WANTED = ("done", "hand")
+"""Causes of a stop that was asked for."""
+
+
 class Mode(StrEnum):
     """What the robot is doing."""
 
@@ -74,7 +78,7 @@ class Supervisor:
         self._since: float | None = None
         self._start: np.ndarray | None = None
         self._seen: Sensors | None = None
-        self._before: Sensors | None = None
+        self._speeds = np.zeros(len(self._description.joints.names))
         self._last: np.ndarray | None = None
         self._noted: set[str] = set()
 
@@ -94,8 +98,7 @@ class Supervisor:
             trip = self._watchdogs.check(sensors, implausible, self._last, lateness)
             if trip:
                 self.stop(trip, now)
-        if sensors is not None and implausible is None:
-            self._before, self._seen = self._seen, sensors
+        self._take(sensors, implausible)
         command, action, targets = np.zeros(3), None, None
         if self.mode is Mode.WALKING:
             command = self._command(asked, now)
@@ -118,7 +121,8 @@ class Supervisor:
     def emergency(self, cause: str, now: float) -> None:
         """Be stopped at once; the loop takes the torque off, whatever this class is doing."""
         self.mode = Mode.STOPPED
-        self.trip = self.trip or Trip("emergency", cause)
+        if self.trip is None or self.trip.cause in WANTED:
+            self.trip = Trip("emergency", cause)
         self.events.append(Event(now, "emergency", cause))
 
     def reset(self, now: float) -> bool:
@@ -168,16 +172,29 @@ class Supervisor:
             self.mode = Mode.STOPPED
             self.events.append(Event(now, "stopped", "the servos are without torque"))
             return None
-        brake = safety.soft_stop_damping / joints.kp * self._speeds()
+        brake = safety.soft_stop_damping / joints.kp * self._speeds
         return (self._seen.encoders - brake).astype(np.float32)
 
-    def _speeds(self) -> np.ndarray:
-        """Joint speeds by the last two readings [rad/s]. Shape (n,)."""
-        if self._seen is None or self._before is None:
-            return np.zeros(len(self._description.joints.names))
-        periods = np.maximum(self._seen.read_at - self._before.read_at, 1)
-        moved = self._seen.encoders - self._before.encoders
-        return moved / (periods * self._description.control_period)
+    def _take(self, sensors: Sensors | None, implausible: Trip | None) -> None:
+        """Take new readings, joint by joint: one that cannot be keeps what was known of it.
+
+        A joint that was not read again keeps its speed; of one that is not known it is 0. Before
+        anything was known, all of a reading must be sound.
+        """
+        if sensors is None:
+            self._speeds = np.zeros_like(self._speeds)
+            return
+        before, sound = self._seen, self._plausible.joints(sensors, self._seen)
+        if before is None:
+            self._seen = sensors if implausible is None else None
+            return
+        angles = np.where(sound, sensors.encoders, before.encoders)
+        read_at = np.where(sound, sensors.read_at, before.read_at)
+        periods = read_at - before.read_at
+        speeds = (angles - before.encoders) / np.maximum(periods, 1)
+        speeds = np.where(periods > 0, speeds / self._description.control_period, self._speeds)
+        self._speeds = np.where(sound, speeds, 0.0)
+        self._seen = sensors._replace(encoders=angles, read_at=read_at)
 
     def _command(self, asked: np.ndarray, now: float) -> np.ndarray:
         for detail in self._gate.refuses(asked):

@@ -30,8 +30,7 @@ class Watchdogs:
 
     def reset(self) -> None:
         """Forget what was seen before."""
-        self._missed = self._repeats = 0
-        self._imu: bytes | None = None
+        self._missed = 0
         self._loaded = np.zeros(len(self._joints.names), int)
 
     def check(
@@ -83,11 +82,9 @@ class Watchdogs:
             yield Trip("servo", f"joint '{name}' did not answer, {times} times in a row")
 
     def _frozen(self, sensors: Sensors) -> Iterator[Trip]:
-        imu = sensors.gyro.tobytes() + sensors.orientation.tobytes()
-        self._repeats = self._repeats + 1 if imu == self._imu else 0
-        self._imu = imu
-        if self._repeats >= self._safety.frozen_imu:
-            yield Trip("frozen", f"the IMU repeats itself for {self._repeats} control periods")
+        age = sensors.tick - sensors.imu_at
+        if age >= self._safety.frozen_imu:
+            yield Trip("frozen", f"the IMU repeats itself for {age} control periods")
 
     def _overloaded(self, targets: np.ndarray, encoders: np.ndarray) -> Iterator[Trip]:
         """A joint that pushes as hard as it can, for too long, is stalled."""

@@ -74,6 +74,7 @@ class SimulatedRobot:
             read_at=np.full(len(angles), self._period),
             tick=self._period,
             unanswered=np.zeros(len(angles), int),
+            imu_at=self._period,
         )
 
     def readout(self) -> dict[str, np.ndarray]:

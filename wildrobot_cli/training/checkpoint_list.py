@@ -86,6 +86,14 @@ def find_checkpoint(folder: Path, name: str | None) -> Path:
     raise RunError(f"{folder}: no checkpoint '{name}'{suggest(str(name), names)}")
 
 
+def checkpoint_of_other(name: str | None) -> str | None:
+    """Which checkpoint of another run goes with one of a run: `best` with `best`, else the newest.
+
+    A number of control steps means nothing in another run.
+    """
+    return name if name == "best" else None
+
+
 def set_aside(checkpoint: Path) -> Path:
     """Rename a damaged checkpoint, so that nothing takes it for a whole one; return its folder."""
     aside = checkpoint.with_name(f"damaged-{checkpoint.name}")

@@ -19,7 +19,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from wildrobot_cli.config.learning import BatchConfig
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.physics.factory import resolve_impl
+from wildrobot_cli.physics.factory import check_batch, resolve_impl
 
 AXIS = "envs"
 AUTO = "auto"
@@ -94,9 +94,10 @@ class Placement:
         """Use all devices of all processes; one, when the physics is not a JAX program.
 
         Raises:
-            ConfigError: the environments do not divide evenly among the devices.
+            ConfigError: the environments do not divide evenly among the devices, or are too many.
             EnvironmentUnavailable: there are several processes, and the physics runs in one.
         """
+        check_batch(config.env, batch.num_envs)
         self._num_envs = batch.num_envs
         self.mesh: Mesh | None = None
         devices = np.array(jax.devices())

@@ -15,7 +15,8 @@ Metrics = dict[str, jax.Array]
 def rollout_metrics(env_state: State, data: types.Transition) -> Metrics:
     """Means over the present episodes so far, for each control step; and how episodes end.
 
-    `episode/length` [control steps] is that of the episodes that ended, NaN when none did.
+    `episode/length` [control steps] is the age at which episodes ended, NaN when none did. It is
+    too long at first: the first episodes begin at a random age (`BankResetWrapper`).
     """
     sums = env_state.info["episode_metrics"]
     length = jnp.maximum(jnp.sum(sums["length"]), 1.0)

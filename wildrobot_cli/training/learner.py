@@ -30,6 +30,7 @@ from wildrobot_cli.training.iteration_metrics import Metrics, health, rollout_me
 from wildrobot_cli.training.networks import make_networks
 
 _EXTRA_FIELDS = ("truncation", "steps", "flight")
+"""What an unroll must bring from the environment's info, style aside."""
 _AMP_KEY = 2**30
 """Folded into a key; small numbers are what `jax.random.split` folds in for PPO."""
 
@@ -103,7 +104,7 @@ class Learner:
             has_aux=True,
         )
         self._amp = amp
-        self._extra_fields = (*_EXTRA_FIELDS, *(amp_module.EXTRA_FIELDS if amp else ()))
+        self.extra_fields = (*_EXTRA_FIELDS, *(amp_module.EXTRA_FIELDS if amp else ()))
         self._placement = placement
         self._places: Any = None
         self.init, self.iterate = self._jitted()
@@ -197,7 +198,7 @@ class Learner:
         """Act in every environment. Data has the shape (num_envs, unroll_length, ...)."""
         policy = self._make_policy((state.normalizer, state.params.policy, state.params.value))
         env_state, data = acting.generate_unroll(
-            self.env, state.env, policy, key, self._batch.unroll_length, self._extra_fields
+            self.env, state.env, policy, key, self._batch.unroll_length, self.extra_fields
         )
         return env_state, jax.tree.map(lambda x: jnp.swapaxes(x, 0, 1), data)
 

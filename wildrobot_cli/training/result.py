@@ -30,7 +30,7 @@ class TrainingResult:
     device: str
     """What JAX ran on."""
     params_sha256: str
-    """Checksum of policy, value and normalizer parameters."""
+    """Checksum of policy, value and normaliser; with AMP, of discriminator and its normaliser."""
     reproducible: bool
     """Whether the same seed, configuration and machine give the same parameters to the bit."""
     finished: bool

@@ -24,10 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class Saver:
-    """Saves the training state when it is time to; the training waits for a copy alone.
+    """Saves the training state when it is time to.
 
-    The copy is scored and then written in the background. Leaving the context waits for the
-    writing to end.
+    The training waits for the score and for a copy, which is written in the background. Leaving
+    the context waits for the writing to end.
     """
 
     def __init__(

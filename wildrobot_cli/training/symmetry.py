@@ -66,7 +66,8 @@ def symmetry_of(env: WildRobotEnv) -> Symmetry:
     Raises:
         ConfigError: the robot is no mirror image of itself, or the policy does not see the phase.
     """
-    robot, policy = env.robot, list(env.config.observations)
+    robot, terms = env.robot, env.config.observations
+    policy = list(terms)
     if "phase" not in policy:
         raise ConfigError("ppo.symmetric: needs env.observations.phase, or ppo.symmetric: false")
     try:
@@ -75,7 +76,7 @@ def symmetry_of(env: WildRobotEnv) -> Symmetry:
         raise ConfigError(f"{error}; {_OTHERWISE}") from None
     _check_pose(robot, joints)
     images = term_images(joints)
-    seen = [images[name] for name in policy]
+    seen = [_joined([images[name]] * (1 + terms[name].history)) for name in policy]
     privileged = [images[name] for name in env.config.privileged]
     whole = {POLICY_KEY: _joined(seen), VALUE_KEY: _joined([*seen, *privileged])}
     before = sum(len(image.signs) for image in seen[: policy.index("phase")])

@@ -14,6 +14,7 @@ import jax
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.imitation import ImitationEnv, training_env
+from wildrobot_cli.env.reference import PACKAGED
 from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.training import checkpoints, devices
 from wildrobot_cli.training.amp import BINS, Amp, Demonstrations
@@ -256,8 +257,7 @@ def make_amp(config: Config, env: WildRobotEnv) -> Amp | None:
     assert isinstance(env, ImitationEnv)
     shape = config.amp.mujoco if env.backend == "mujoco" else config.amp.mjx
     reference = env.reference
-    held_out = reference.demonstrations(held_out=True).features
-    shown = Demonstrations(reference.demonstrations(), held_out, reference.style.names)
+    shown = Demonstrations(reference.demonstrations(), reference.held_out(), reference.style.names)
     return Amp(config.amp, shape, shown)
 
 
@@ -277,12 +277,15 @@ def _reproducible() -> bool:
 
 
 def _movable(config: Config) -> Config:
-    """Name a robot that is given by a path by its absolute path: a run finds it from anywhere."""
-    robot = Path(config.env.robot)
-    if not robot.is_file():
-        return config
-    env = config.env.model_copy(update={"robot": str(robot.absolute())})
-    return config.model_copy(update={"env": env})
+    """Make the paths of robot and clips absolute: a run finds them from anywhere."""
+    changes: dict[str, Any] = {}
+    robot, reference = Path(config.env.robot), config.env.reference
+    if robot.is_file():
+        changes["robot"] = str(robot.absolute())
+    if reference is not None and reference.library != PACKAGED:
+        library = str(Path(reference.library).absolute())
+        changes["reference"] = reference.model_copy(update={"library": library})
+    return config.model_copy(update={"env": config.env.model_copy(update=changes)})
 
 
 def _carry_over(last: Mapping[str, float], now: dict[str, float]) -> dict[str, float]:

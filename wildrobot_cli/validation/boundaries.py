@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from brax.envs.base import State
 
-from wildrobot_cli.env.environment import VALUE_KEY, WildRobotEnv
+from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY, WildRobotEnv
 from wildrobot_cli.validation.compare import Record, advance, largest, sensor_slices
 from wildrobot_cli.validation.hints import describe_difference, model_differences, swapped_targets
 
@@ -103,10 +103,10 @@ def _judge(env: WildRobotEnv, record: Record) -> dict[str, Any]:
 
     def judge(before: State, after: State) -> dict[str, Any]:
         _, key = jax.random.split(before.info["rng"])
-        episode = after.pipeline_state
+        episode, past = after.pipeline_state, before.pipeline_state
         context = env.context(episode)
         return {
-            "obs": env.observe(episode, before.pipeline_state.encoders, key)[VALUE_KEY],
+            "obs": env.observe(episode, past.encoders, before.obs[POLICY_KEY], key)[VALUE_KEY],
             "rewards": env.rewards(context),
             "terminations": env.terminations(context),
         }

@@ -11,7 +11,7 @@ import numpy as np
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.validation.compare import advance, draw_actions, play
+from wildrobot_cli.validation.compare import advance, draw_actions, largest, play
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def measure_breakers(
 
 
 def _gap(robot: Robot, config: EnvConfig, seed: int, num_envs: int, num_steps: int) -> float:
-    """Largest difference in qvel after single control steps of the two engines."""
+    """Largest difference in qvel after single control steps; infinite where one is no number."""
     reference, candidate = (
         WildRobotEnv(config.model_copy(update={"engine": engine}), robot=robot)
         for engine in ("mujoco", "mjx")
@@ -78,7 +78,7 @@ def _gap(robot: Robot, config: EnvConfig, seed: int, num_envs: int, num_steps: i
     before, _ = play(reference, seed, actions)
     targets = reference.targets(jnp.asarray(actions))
     ours, theirs = (advance(env, before, targets).qvel for env in (reference, candidate))
-    return float(np.max(np.abs(ours - theirs)))
+    return largest(np.asarray(ours - theirs))
 
 
 def _boxes(model: mujoco.MjModel) -> list[str]:

@@ -69,7 +69,7 @@ def smoke(env: WildRobotEnv, seed: int, num_envs: int, num_steps: int) -> Smoke:
         *(_finite(name, after, i * num_envs, num_envs) for i, name in enumerate(told)),
         *_poses(env, seed),
         _stands(env),
-        *check_model(env.robot, env.config),
+        *check_model(env.robot),
     )
     obs, metrics = after.obs[VALUE_KEY], after.metrics
     return Smoke(
