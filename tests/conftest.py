@@ -6,6 +6,7 @@ imported by the fixtures that need it, not here.
 
 import os
 import shutil
+import signal
 from pathlib import Path
 from typing import NamedTuple
 
@@ -34,6 +35,9 @@ TINY = (
 """Three iterations of 40 control steps."""
 TINY_STYLE = ("amp.mujoco={hidden: [8], replay: 100, batch: 16, updates: 1}",)
 """What makes ppo_amp.yaml as tiny."""
+
+# A shell that starts tests in the background has them ignore Ctrl-C, and what they start as well.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 LONGEST_FIRST = ("cli/test_validate.py", "training", "physics", "runtime/test_planted", "bench")

@@ -12,6 +12,7 @@ from wildrobot_cli.runtime.bus_robot import BusRobot
 from wildrobot_cli.runtime.calibration import Calibration
 from wildrobot_cli.runtime.clock import Clock
 from wildrobot_cli.runtime.estimator import Estimator
+from wildrobot_cli.runtime.imu import ImuReading
 from wildrobot_cli.runtime.observations import Part
 
 DT, STEPS = 0.02, 12
@@ -83,7 +84,7 @@ def test_environment_knows_what_the_runtime_makes_of_a_bus(episode, description,
     joints, limits = description.joints, (description.joints.lower, description.joints.upper)
     servos = (np.arange(11), np.full(11, 500), np.ones(11, int))
     mounted = Calibration("wildrobot", joints.names, *servos, *limits)
-    imu = SimpleNamespace(gyro=np.zeros(3), orientation=np.array([1.0, 0.0, 0.0, 0.0]))
+    imu = ImuReading(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), news=True)
     robot = BusRobot(mounted, DT, None, SimpleNamespace(read=lambda: imu), lambda: 0.0)
     angles = ANGLES[0]
     monkeypatch.setattr(robot, "_ask", lambda joint, deadline: angles[joint])

@@ -19,7 +19,7 @@ from wildrobot_cli.evaluation.gates import judge as judge_gates
 from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
-from wildrobot_cli.runtime.bundle import BROKEN_ZIP
+from wildrobot_cli.runtime.archives import read_arrays
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimation import root_heading
 from wildrobot_cli.runtime.log import MODES, read_events, read_log
@@ -131,10 +131,9 @@ def _read_truth(folder: Path) -> dict[str, np.ndarray]:
         ConfigError: they do not read.
     """
     try:
-        with np.load(folder / TRUTH, allow_pickle=False) as file:
-            states = {name: file[name] for name in file.files}
+        states = read_arrays((folder / TRUTH).read_bytes())
         return states | {"qpos": states["qpos"]}
-    except (*BROKEN_ZIP, KeyError) as error:
+    except (ConfigError, OSError, KeyError) as error:
         raise ConfigError(f"{folder}: not a readable log: {TRUTH}: {error}") from None
 
 

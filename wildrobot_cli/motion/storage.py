@@ -1,7 +1,6 @@
 """A clip's file: an `.npz` of plain arrays, the same bytes for the same clip."""
 
 import io
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.motion.clip import Clip, make_clip
-from wildrobot_cli.runtime.bundle import BROKEN_ZIP
+from wildrobot_cli.runtime.archives import read_arrays
 
 MAX_BYTES = 2**28
 """Arrays that unpack to more than this are no clip."""
@@ -64,15 +63,9 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file")
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
-        if size > MAX_BYTES:
-            raise ConfigError(f"{path}: unpacks to {size} bytes, more than {MAX_BYTES}: not a clip")
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: np.asarray(archive[name]) for name in archive.files}
-    except (*BROKEN_ZIP, KeyError) as error:
-        reason = "it holds objects" if "pickle" in str(error) else "not an .npz file, or damaged"
-        raise ConfigError(f"{path}: {reason}") from None
+        return read_arrays(path.read_bytes(), MAX_BYTES)
+    except (ConfigError, OSError) as error:
+        raise ConfigError(f"{path}: {error}") from None
 
 
 def number(path: Path, content: dict[str, np.ndarray], name: str) -> float:

@@ -5,12 +5,11 @@ import json
 import re
 import stat
 import zipfile
-import zlib
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tokenize import TokenError
 
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.runtime.archives import BROKEN_ZIP
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.parsing import parse
 
@@ -18,17 +17,6 @@ DESCRIPTION, CHECKSUMS, GOLDEN, README = "policy.json", "SHA256SUMS", "golden.np
 _CHECKSUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
 LARGEST = 64 * 2**20
 """A folder, or zip that unpacks, to more than this is refused [bytes]."""
-BROKEN_ZIP = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-    MemoryError,
-    TokenError,
-)
-"""What reading a damaged zip, or an array in it, raises."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,15 +1,14 @@
 """The golden trace of a bundle: a recorded rollout that any runtime must reproduce."""
 
-import io
 import time
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundle import BROKEN_ZIP, GOLDEN, LARGEST, Bundle
+from wildrobot_cli.runtime.archives import read_arrays
+from wildrobot_cli.runtime.bundle import GOLDEN, LARGEST, Bundle
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Estimator, Sensors
 from wildrobot_cli.runtime.limits import TargetLimits
@@ -33,15 +32,13 @@ def read_golden(bundle: Bundle) -> dict[str, np.ndarray]:
     """
     if GOLDEN not in bundle.files:
         raise ConfigError(f"{bundle.path}: {GOLDEN} is missing")
-    content = io.BytesIO(bundle.files[GOLDEN])
     try:
-        with zipfile.ZipFile(content) as archive:
-            if sum(info.file_size for info in archive.infolist()) > LARGEST:
-                raise ConfigError(f"{bundle.path}: {GOLDEN} unpacks to more than {LARGEST} bytes")
-        with np.load(content, allow_pickle=False) as file:
-            trace = {name: file[name] for name in (*KEYS, *RESULTS)}
-    except (*BROKEN_ZIP, KeyError) as error:
-        raise ConfigError(f"{bundle.path}: {GOLDEN} does not read: {error}") from None
+        content = read_arrays(bundle.files[GOLDEN], LARGEST)
+        trace = {name: content[name] for name in (*KEYS, *RESULTS)}
+    except ConfigError as error:
+        raise ConfigError(f"{bundle.path}: {GOLDEN}: {error}") from None
+    except KeyError as error:
+        raise ConfigError(f"{bundle.path}: {GOLDEN}: no array {error}") from None
     _check_shapes(bundle, trace)
     return trace
 

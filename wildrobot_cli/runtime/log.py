@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.runtime.bundle import BROKEN_ZIP
+from wildrobot_cli.runtime.archives import read_arrays
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.supervisor import Event, Mode, Order
@@ -161,13 +161,12 @@ def read_log(folder: Path) -> tuple[dict[str, np.ndarray], Any]:
     """
     try:
         if (folder / ROWS).is_file():
-            with np.load(folder / ROWS, allow_pickle=False) as file:
-                columns = {name: file[name] for name in file.files}
+            columns = read_arrays((folder / ROWS).read_bytes())
             return columns, json.loads(str(columns.pop("description")))
         document = json.loads((folder / HEADER).read_text(encoding="utf-8"))
         rows = _read_rows(folder, row_type(len(document["joints"]["names"])))
         return {name: rows[name] for name in rows.dtype.names or ()}, document
-    except (*BROKEN_ZIP, KeyError, TypeError, RecursionError) as error:
+    except (ConfigError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ConfigError(f"{folder}: not a readable log: {error}") from None
 
 

@@ -16,7 +16,8 @@ import jax
 import numpy as np
 
 from wildrobot_cli.env.environment import WildRobotEnv
-from wildrobot_cli.errors import EnvironmentUnavailable, RunError, WildRobotError
+from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable, RunError, WildRobotError
+from wildrobot_cli.runtime.archives import read_arrays
 from wildrobot_cli.training.learner import Recording
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -71,14 +72,14 @@ def read_dump(path: Path) -> Dump:
         RunError: there is none at `path`, or it is damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            fields = {name: archive[name] for name in Dump.__dataclass_fields__}
+        arrays = read_arrays(path.read_bytes())
+        fields: dict[str, Any] = {name: arrays[name] for name in Dump.__dataclass_fields__}
         for name, kind in (("env_steps", int), ("env", int), ("reason", str)):
             fields[name] = kind(fields[name])
         return Dump(**fields)
     except FileNotFoundError:
         raise RunError(f"{path}: no such file") from None
-    except Exception as error:  # a damaged archive fails in many ways
+    except (ConfigError, OSError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{path}: not a dump of a failed simulation: {error}") from None
 
 
