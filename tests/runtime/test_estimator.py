@@ -38,7 +38,8 @@ def test_each_term_is_the_environments_along_a_rollout(bundle, description, plac
         now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
         now = now._replace(gyro=trace["gyro"][k])
         if k == 0:
-            estimator.start(now, trace["phase"][0], trace["heading_target"][0])
+            estimator.start(now)
+            estimator.recall(trace["phase"][0], trace["heading_target"][0])
         observation = estimator.observe(now, command)
         for name, place in places.items():
             ours, theirs = observation[place], trace["observation"][k][place]
@@ -57,7 +58,8 @@ def test_history_is_what_the_environment_saw_before(bundle, description, places)
         now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
         now = now._replace(gyro=trace["gyro"][k])
         if k == 0:
-            estimator.start(now, trace["phase"][0], trace["heading_target"][0])
+            estimator.start(now)
+            estimator.recall(trace["phase"][0], trace["heading_target"][0])
         observation = estimator.observe(now, command)
         estimator.acted(trace["action"][k])
         wanted = []

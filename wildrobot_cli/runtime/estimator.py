@@ -52,22 +52,26 @@ class Estimator:
         self._sensed: Sensed
         self._read_at: np.ndarray
 
-    def start(
-        self, sensors: Sensors, phase: float = 0.0, heading_target: float | None = None
-    ) -> None:
-        """Begin to walk: from here on the heading is held, unless a target is given."""
+    def start(self, sensors: Sensors) -> None:
+        """Begin to walk: from here on the heading is held."""
         encoders = sensors.encoders.astype(np.float32)
         orientation = sensors.orientation.astype(np.float32)
         joint = self._description.heading_joint
         heading = root_heading(orientation, encoders, joint, np)
-        heading = heading if heading_target is None else np.float32(heading_target)
         idle = np.zeros_like(encoders)
-        self._memory = Memory(np.zeros(3, np.float32), heading, np.float32(phase), idle)
+        self._memory = Memory(np.zeros(3, np.float32), heading, np.float32(0), idle)
         elapsed = np.full_like(encoders, self._description.control_period)
         gyro = sensors.gyro.astype(np.float32)
         self._sensed = Sensed(gyro, orientation, encoders, encoders, elapsed)
         self._read_at = sensors.read_at.copy()
         self._observation = None
+
+    def recall(self, phase: float, heading_target: float) -> None:
+        """Go on from a clock and a heading to hold that were recorded [rad]."""
+        if self._memory is None:
+            raise RuntimeError("Estimator.recall before Estimator.start")
+        heading = np.float32(heading_target)
+        self._memory = self._memory._replace(phase=np.float32(phase), heading_target=heading)
 
     def observe(self, sensors: Sensors, command: np.ndarray) -> np.ndarray:
         """Return the raw observation. Shape (d,), float32."""

@@ -39,12 +39,14 @@ class Runtime:
         Args:
             trace: one rollout's rows; see `export.traces`. Shapes (T, ...).
             forced: whether each control step starts from the trace's own state and is taken under
-                its own targets, so that no step inherits a difference from the one before.
+                its own targets, so that differences do not add up. What the runtime remembers of
+                clock and heading is one step old.
         """
         robot, estimator = self.robot, Estimator(self.description)
         limits = TargetLimits(self.description)
         robot.load(*(trace[name][0] for name in STATE))
-        estimator.start(robot.sensors(), trace["phase"][0], trace["heading_target"][0])
+        estimator.start(robot.sensors())
+        estimator.recall(trace["phase"][0], trace["heading_target"][0])
         seen: list[dict[str, np.ndarray]] = []
         states = [robot.readout()]
         last = None
@@ -55,6 +57,8 @@ class Runtime:
             observation = estimator.observe(sensors, command)
             targets, action = self.policy(observation)
             last = limits(targets, last, sensors.encoders)
+            if forced:
+                estimator.recall(trace["phase"][k], trace["heading_target"][k])
             estimator.acted(action)
             robot.step(trace["targets"][k] if forced else last)
             row = {"observation": observation, "action": action, "targets": last}
