@@ -89,6 +89,14 @@ def test_a_missing_run_gets_the_nearest_one(refused, run, tmp_path):
     assert message == "tinny: no such run; did you mean 'tiny'?"
 
 
+def test_a_missing_run_of_a_name_elsewhere_gets_that_one(refused, run, tmp_path):
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "tiny").rename(tmp_path / "runs" / "tiny")
+    (tmp_path / "bundle").mkdir()
+    (tmp_path / "bundle" / "config.yaml").touch()
+    assert refused("eval", "tiny") == "tiny: no such run; did you mean 'runs/tiny'?"
+
+
 def test_an_existing_run_name_is_refused(refused, run, tmp_path):
     message = refused("train", "--runs", ".", "--run", "tiny")
     assert message == "run 'tiny' already exists in ./; choose another --run name"

@@ -37,7 +37,9 @@ def read(robot, heading_target=0.0, **sensors):
     values = (qpos, qvel, qvel, data, np.full(model.nu, 3.0), np.zeros(()))
     physics = PhysicsState(*map(jnp.asarray, values), jnp.ones((), bool))
     zeros = jnp.zeros(model.nu)
-    task = Task(jnp.zeros(3), jnp.asarray(heading_target), jnp.pi, zeros, zeros, zeros + 0.5, 0.4)
+    heading, force, latency = map(jnp.asarray, (heading_target, [-10.0, 5.0], 0.02))
+    asked = jnp.zeros(3), heading, jnp.pi, zeros, zeros
+    task = Task(*asked, zeros + 0.5, 0.4, force, latency)
     return read_context(robot, physics, task)
 
 
@@ -54,6 +56,7 @@ def test_root_is_read_in_its_own_frames(name, request):
     np.testing.assert_allclose(context.joint_positions, 0.1, atol=1e-6)
     np.testing.assert_allclose(context.joint_velocities, 2.0, atol=1e-6)
     np.testing.assert_allclose(context.torque, 3.0 - 0.5 * 2.0, atol=1e-6)
+    np.testing.assert_allclose(context.push * robot.weight, [5.0, 10.0], atol=1e-5)
 
 
 def test_ball_comes_before_the_robot(second):

@@ -30,6 +30,7 @@ EVERYTHING = (
     "env.pushes={force: [10, 10], duration: 0.2, interval: [0.1, 0.1]}",
     "env.dropout={duration: 0.3, interval: [0.06, 0.06]}",
     "env.terrain={slope: [0.05, 0.05], bumps: {height: [0.02, 0.02], wavelength: [0.2, 0.5]}}",
+    "env.privileged={push: {}, latency: {}}",
 )
 STEPS = 20
 ACTIONS = np.random.default_rng(0).uniform(-0.6, 0.6, (STEPS, 11)).astype(np.float32)
@@ -179,3 +180,14 @@ def test_pushes_deliver_the_impulse_asked(disturbed):
     force = np.asarray(episode.disturbance.pushes.force)[0]
     assert np.linalg.norm(force) == pytest.approx(10.0, rel=1e-6)
     np.testing.assert_allclose(gained[:2], 0.2 * force, atol=2e-3)
+
+
+def test_value_function_sees_latency_and_a_push_while_it_lasts(disturbed):
+    env, state, way = disturbed
+    seen = way(jax.tree.map(lambda leaf: leaf[None], state)).obs["privileged_state"][0]
+    push, latency = (seen[:, env.observation_slices[name]] for name in ("push", "latency"))
+    taken = np.arange(1, STEPS + 1)
+    going_on = (taken >= 5) & (taken < 15) | (taken >= 20)
+    force = env.robot.weight * np.linalg.norm(push, axis=1)
+    np.testing.assert_allclose(force, 10.0 * going_on, rtol=1e-5)
+    np.testing.assert_array_equal(latency[:, 0], state.pipeline_state.disturbance.link.latency)

@@ -31,6 +31,8 @@ def context(**fields: Any) -> StepContext:
         "foot_forces": np.array([0.5, 0.5]),
         "foot_swing": np.array([0.9, 0.4]),
         "swing_fraction": 0.4,
+        "push": np.zeros(2),
+        "latency": 0.0,
         "action": np.zeros(3),
         "last_action": np.zeros(3),
         "groups": MappingProxyType({"ends": np.array([0, 2])}),
@@ -120,6 +122,8 @@ PRIVILEGED = [
     ("root_height", {"height": 0.45}, [0.45]),
     ("foot_heights", {"foot_positions": SOLES}, [0.02, 0.05]),
     ("foot_forces", {"foot_forces": [1.2, 0.0]}, [1.2, 0.0]),
+    ("push", {"push": [0.3, -0.1]}, [0.3, -0.1]),
+    ("latency", {"latency": 0.02}, [0.02]),
 ]
 
 

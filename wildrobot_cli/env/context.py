@@ -54,6 +54,10 @@ class StepContext(NamedTuple):
     """Progress of each foot's phase through a cycle, 0 at lift-off. Shape (2,), in [0, 1)."""
     swing_fraction: float
     """Share of a cycle in the air."""
+    push: jax.Array
+    """Force from outside on the root: forward and leftward, in body weights. Shape (2,)."""
+    latency: jax.Array
+    """Of the link to the servos [s]. Shape ()."""
     action: jax.Array
     """The action taken. Shape (n,)."""
     last_action: jax.Array
@@ -73,6 +77,10 @@ class Task(NamedTuple):
     damping: jax.Array
     """The joints' own damping [Nm s/rad]. Shape (n,)."""
     swing_fraction: float
+    force: jax.Array
+    """From outside on the root, in the world [N]. Shape (2,)."""
+    latency: jax.Array
+    """Of the link to the servos [s]. Shape ()."""
 
 
 def read_context(robot: Robot, physics: PhysicsState, task: Task) -> StepContext:
@@ -100,6 +108,8 @@ def read_context(robot: Robot, physics: PhysicsState, task: Task) -> StepContext
         foot_forces=jnp.stack([_load(sensors, foot) for foot in feet]) / robot.weight,
         foot_swing=foot_phases(task.phase) / TURN,
         swing_fraction=task.swing_fraction,
+        push=to_heading_frame(task.force, heading, jnp) / robot.weight,
+        latency=task.latency,
         action=task.action,
         last_action=task.last_action,
         groups=robot.groups,

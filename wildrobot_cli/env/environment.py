@@ -162,14 +162,18 @@ class WildRobotEnv(Env):
     def context(self, episode: Episode) -> StepContext:
         """Read an episode's present state in plain terms."""
         damping = episode.params.get("dof_damping", self.robot.model.dof_damping)
+        burden, dtype = episode.disturbance, episode.phase.dtype
+        wrench = self._disturbances.wrench(burden, self._now(episode.physics), dtype)
         task = Task(
             command=episode.command,
             heading_target=episode.heading_target,
             phase=episode.phase,
             action=episode.action,
             last_action=episode.last_action,
-            damping=jnp.asarray(damping, episode.phase.dtype)[self.robot.qvel_ids],
+            damping=jnp.asarray(damping, dtype)[self.robot.qvel_ids],
             swing_fraction=self.config.gait.swing_fraction,
+            force=wrench[:2],
+            latency=jnp.zeros((), dtype) if burden.link is None else burden.link.latency,
         )
         context = read_context(self.robot, episode.physics, task)
         if episode.ground is None:
@@ -180,7 +184,7 @@ class WildRobotEnv(Env):
     def act(self, episode: Episode, action: jax.Array) -> Episode:
         """Step physics with an action; a failed simulation keeps its last good state."""
         before, burden = episode.physics, episode.disturbance
-        now = jnp.round(before.time / self.dt).astype(jnp.int32)
+        now = self._now(before)
         frequency = frequency_at(self.clock, episode.command, jnp)
         ctrl, burden = self._disturbances.carry(burden, now, self.targets(action))
         wrench = self._disturbances.wrench(burden, now, action.dtype)
@@ -200,6 +204,10 @@ class WildRobotEnv(Env):
             encoders=encoders,
             disturbance=burden,
         )
+
+    def _now(self, physics: PhysicsState) -> jax.Array:
+        """Control steps that were taken. Shape (), int32."""
+        return jnp.round(physics.time / self.dt).astype(jnp.int32)
 
     def targets(self, action: jax.Array) -> jax.Array:
         """Servo targets that an action in [-1, 1] asks for [rad]. Shape (n,) -> (n,)."""

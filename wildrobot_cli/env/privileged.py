@@ -26,4 +26,15 @@ def foot_forces(ctx: StepContext) -> jax.Array:
     return ctx.foot_forces
 
 
-TERMS = {f.__name__: f for f in (root_velocity, root_height, foot_heights, foot_forces)}
+def push(ctx: StepContext) -> jax.Array:
+    """Force from outside on the root: forward and leftward, in body weights. Shape (2,)."""
+    return ctx.push
+
+
+def latency(ctx: StepContext) -> jax.Array:
+    """Delay of the link to the servos in this episode, its jitter apart [s]. Shape (1,)."""
+    return ctx.latency[None]
+
+
+_ALL = (root_velocity, root_height, foot_heights, foot_forces, push, latency)
+TERMS = {term.__name__: term for term in _ALL}

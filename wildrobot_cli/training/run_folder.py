@@ -131,13 +131,19 @@ def open_run(path: Path) -> RunFolder:
     Raises:
         RunError: there is none at `path`, or it is not one.
     """
-    run = RunFolder(path)
-    if run.config_file.is_file() and run.checkpoints.is_dir():
-        return run
+    if _is_run(path):
+        return RunFolder(path)
     if not path.exists():
-        runs = [other.parent.name for other in path.parent.glob("*/config.yaml")]
-        raise RunError(f"{path}: no such run{suggest(path.name, runs)}")
+        near = [*path.parent.glob("*"), *path.parent.glob("runs/*")]
+        runs = [place for place in near if _is_run(place)]
+        named = [place for place in runs if place.name == path.name] or runs
+        raise RunError(f"{path}: no such run{suggest(str(path), map(str, named))}")
     raise RunError(f"{path}: not a run folder{_instead_of(path)}")
+
+
+def _is_run(path: Path) -> bool:
+    run = RunFolder(path)
+    return run.config_file.is_file() and run.checkpoints.is_dir()
 
 
 def _instead_of(path: Path) -> str:

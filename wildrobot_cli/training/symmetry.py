@@ -149,6 +149,8 @@ def term_images(joints: Reflection) -> dict[str, Reflection]:
         "root_height": Reflection.by_signs((1.0,)),
         "foot_heights": sides,
         "foot_forces": sides,
+        "push": Reflection.by_signs(COMMAND[:2]),
+        "latency": Reflection.by_signs((1.0,)),
     }
 
 
