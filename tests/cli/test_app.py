@@ -1,6 +1,7 @@
 """However a command ends: one message, the right code, and nothing left behind."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -8,6 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
+
+from wildrobot_cli.training.checkpoint_list import list_checkpoints
+from wildrobot_cli.training.run_folder import RunFolder
 
 WILDROBOT = (sys.executable, "-m", "wildrobot_cli")
 
@@ -94,18 +98,19 @@ def test_a_reader_that_goes_away_is_no_failure():
     assert (process.returncode, err) == (0, "")
 
 
-def test_a_termination_leaves_nothing_beside_the_bundle(run):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_termination_or_closed_terminal_leaves_nothing_beside_the_bundle(run, number):
     before = sorted(run.path.iterdir())
     process = start("export", str(run.path), stdout=subprocess.DEVNULL)
     wait_for(lambda: list(run.path.glob(".proving-*")))
-    process.send_signal(signal.SIGTERM)
+    process.send_signal(number)
     _, err = process.communicate(timeout=60)
-    assert process.returncode == 143
+    assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert sorted(run.path.iterdir()) == before
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_measurement_though_its_computation_goes_on(run, number):
     episodes = ("--episodes", "4096", "--scenario", "walk50")
     process = start("eval", str(run.path), *episodes, stdout=subprocess.PIPE)
@@ -129,3 +134,21 @@ def test_ctrl_c_while_it_starts_is_no_traceback(tmp_path):
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "interrupted\n")
+
+
+@pytest.mark.long
+def test_a_training_whose_terminal_is_closed_saves_itself(tiny_overrides, tmp_path):
+    settings = [f"--set={setting}" for setting in tiny_overrides]
+    arguments = ("train", "--runs", str(tmp_path), "--run", "closed", *settings)
+    seen, terminal = pty.openpty()
+    program = ["setsid", "--ctty", *WILDROBOT, *arguments, "--steps", "10000000"]
+    process = subprocess.Popen(program, stdin=terminal, stdout=terminal, stderr=terminal)
+    os.close(terminal)
+    shown = b""
+    try:
+        while b"steps/s" not in shown:
+            shown += os.read(seen, 4096)
+    finally:
+        os.close(seen)
+    assert process.wait(60) == 128 + signal.SIGHUP
+    assert list_checkpoints(RunFolder(tmp_path / "closed").checkpoints) != []

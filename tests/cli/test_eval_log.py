@@ -166,3 +166,97 @@ def test_a_damaged_log_is_exit_code_2(command, log):
     done = command("eval", "stood")
     assert done.code == 2
     assert "stood: not a readable log" in done.err
+
+
+def change(log, file, edit):
+    """Rewrite a file's arrays by `edit`, which may change them in place."""
+    with np.load(log / file, allow_pickle=False) as old:
+        arrays = dict(old)
+    np.savez(log / file, **(edit(arrays) or arrays))
+
+
+def setting(name, place, value):
+    """An edit that sets part of an array."""
+    return lambda arrays: arrays[name].__setitem__(place, value)
+
+
+def cut(count, *names):
+    """An edit that keeps the first rows, of all arrays or those named."""
+    return lambda arrays: {
+        name: rows[:count] if name in (names or arrays) else rows for name, rows in arrays.items()
+    }
+
+
+def without(name):
+    return lambda arrays: {key: rows for key, rows in arrays.items() if key != name}
+
+
+@pytest.mark.parametrize(
+    ("file", "edit", "message"),
+    [
+        ("log.npz", without("tick"), "not a readable log: no array 'tick'"),
+        ("log.npz", cut(10, "mode"), "mode: expected int64 of shape (150,), got int64 of shape"),
+        ("log.npz", setting("time", slice(50, 90), 0.0), "time: does not grow from row to row"),
+        ("log.npz", setting("time", -1, np.nan), "time: does not grow from row to row"),
+        ("log.npz", setting("tick", slice(50, 90), 0), "tick: does not grow from row to row"),
+        ("log.npz", setting("tick", slice(None), -1), "never gave a reading while it walked"),
+        ("log.npz", setting("tick", -1, 10**12), "150 control periods, the log has 1000000000001"),
+        ("log.npz", setting("tick", -1, 2**63 - 1), "150 control periods, the log has 922337"),
+        ("log.npz", setting("mode", 3, 7), "mode: expected 0 .. 3"),
+        ("truth.npz", cut(1), "truth.npz: 0 control periods, the log has 150"),
+        ("truth.npz", cut(50), "truth.npz: 49 control periods, the log has 150"),
+        ("truth.npz", cut(50, "qvel"), "truth.npz: qvel: expected float32 of shape (151, 17)"),
+        ("truth.npz", without("qvel"), "not a readable log: truth.npz: no array 'qvel'"),
+        ("truth.npz", without("qpos"), "not a readable log: truth.npz: no array 'qpos'"),
+    ],
+)
+def test_rows_that_no_run_writes_are_refused_by_name(command, log, file, edit, message):
+    change(log, file, edit)
+    done = command("eval", "stood")
+    assert done.code == 2, done
+    assert done.err.startswith("error: stood: ")
+    assert message in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("left", [0, 10, 0.5, 0.99])
+def test_states_that_were_cut_off_are_named(command, log, left):
+    whole = (log / "truth.npz").read_bytes()
+    (log / "truth.npz").write_bytes(
+        whole[: left if isinstance(left, int) else int(left * len(whole))]
+    )
+    done = command("eval", "stood")
+    assert done.code == 2
+    assert "stood: not a readable log: truth.npz: not an .npz file, or damaged" in done.err
+
+
+def test_states_without_their_configuration_are_not_used(command, log, tmp_path):
+    (log / "env.yaml").unlink()
+    (log / "truth.npz").write_bytes(b"")
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 0, done
+    assert json.loads((tmp_path / "out.json").read_text())["scenarios"]["log"]["power_w"] is None
+
+
+def test_a_robot_that_fell_unnoticed_fails_the_gate(command, log, tmp_path):
+    change(log, "truth.npz", setting("qpos", (slice(100, None), slice(3, 7)), [0.7, 0.7, 0, 0]))
+    done = command("eval", "stood", "--json", "out.json")
+    assert done.code == 1, done
+    assert "2.0 s after its first step: by its recorded states: tilted" in done.out
+
+
+def test_an_emergency_stop_of_the_owner_is_called_that(command, log):
+    event = {"time": 3.0, "cause": "emergency", "detail": "by key"}
+    (log / "events.jsonl").write_text(json.dumps(event) + "\n")
+    done = command("eval", "stood")
+    assert done.code == 1, done
+    assert "its owner's emergency stop; events.jsonl says by which key" in done.out
+    assert "stopped itself" not in done.out
+
+
+def test_a_robot_that_was_never_heard_left_no_control_step(command, log):
+    change(log, "log.npz", lambda rows: {k: v[:0] if v.ndim else v for k, v in rows.items()})
+    (log / "events.jsonl").unlink()
+    done = command("eval", "stood")
+    assert done.code == 2
+    assert done.err == "error: stood: holds no control step: the robot was not heard\n"

@@ -56,13 +56,17 @@ def test_a_failed_proof_is_exit_code_1_and_leaves_no_bundle(command, run, tmp_pa
         (("tiny", "--quantize", "int4"), "--quantize int4: expected int8"),
         (("tiny", "--out", "nowhere/b"), "--out nowhere/b: no such folder: nowhere"),
         (("tiny", "--out", "tiny"), "--out tiny: exists and is no bundle alone (tiny: not a"),
+        (("tiny", "--out", "b/inner"), "--out b/inner: lies inside a bundle; choose another"),
         (("tiny", "--set", "env.nothing=1"), "env.nothing"),
         (("tiny", "--set", "env.episode_length=-1"), "env.episode_length"),
         (("tiny", "--checkpoint", "7"), "no checkpoint '7'"),
         (("tiny", "--seed", "-1"), "seed: expected"),
     ],
 )
-def test_bad_input_is_exit_code_2_and_one_message(command, run, options, message):
+def test_bad_input_is_exit_code_2_and_one_message(command, run, tmp_path, options, message):
+    (tmp_path / "b").mkdir()
+    for name in ("SHA256SUMS", "policy.json"):
+        (tmp_path / "b" / name).touch()
     done = command("export", *options)
     assert done.code == 2
     assert message in done.err

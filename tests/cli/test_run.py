@@ -1,6 +1,7 @@
 """`wildrobot run` on a simulated robot, as a user types it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -199,3 +200,158 @@ def test_a_policy_of_8_bits_is_held_against_the_golden_trace_before_it_runs(
     assert done.code == 2
     assert "not the policy of 8 bits that was exported" in done.err
     assert not (walker / "robot-logs").exists()
+
+
+def train_on(walker, root, change):
+    """Let a bundle's policy come from a robot of one's own; its checksums fit."""
+    (walker / "wildrobot.xml").write_text((root / "assets/wildrobot.xml").read_text())
+    (walker / "mine.yaml").write_text(change((root / "assets/wildrobot.yaml").read_text()))
+    file = walker / "walker/config.yaml"
+    before, mine = "  robot: wildrobot\n", f"  robot: {walker / 'mine.yaml'}\n"
+    assert before in file.read_text()
+    file.write_text(file.read_text().replace(before, mine))
+    files = {p.name: p.read_bytes() for p in file.parent.iterdir() if p.name != "SHA256SUMS"}
+    (file.parent / "SHA256SUMS").write_text(checksums(files))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda text: text.replace("name: wildrobot\n", "name: other\n", 1),
+            "a policy for the robot 'wildrobot', the simulated one is 'other'",
+        ),
+        (
+            lambda text: text + "# heavier feet\n",
+            "robot 'wildrobot' is not as it was in the training: its MJCF or robot YAML differs",
+        ),
+    ],
+)
+def test_a_simulated_robot_that_is_not_the_policys_has_to_be_asked_for(
+    walker, command, root, change, message, monkeypatch
+):
+    train_on(walker, root, change)
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    done = command("run", *SHORT)
+    assert done.code == 2, done
+    assert message in done.err
+    assert f"--robot {walker / 'mine.yaml'} simulates it all the same" in done.err
+    assert not (walker / "robot-logs").exists()
+    done = command("run", *SHORT, "--robot", "mine.yaml")
+    assert done.err == "error: the simulated robot ended before it answered\n"
+
+
+def test_a_simulated_robot_that_ends_at_its_start_is_not_waited_for(walker, command, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    begun = time.monotonic()
+    done = command("run", *SHORT)
+    assert time.monotonic() - begun < 20
+    assert done.code == 3
+    assert done.err == "error: the simulated robot ended before it answered\n"
+    assert not (walker / "robot-logs").exists()
+
+
+def test_a_simulated_robot_that_hangs_keeps_nobody_waiting_for_long(tmp_path):
+    from wildrobot_cli.commands.run import _Room, _say_goodbye
+
+    class Robot:
+        def close(self):
+            pass
+
+    with subprocess.Popen(["sleep", "60"]) as process:
+        begun = time.monotonic()
+        _say_goodbye(Robot(), _Room(tmp_path, process), tmp_path)
+        process.kill()
+    assert time.monotonic() - begun < 4
+
+
+FULL = """
+import resource, sys
+from wildrobot_cli.commands import run
+from wildrobot_cli.__main__ import main
+
+def full():
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+
+session = run.run_session
+{when}
+main()
+"""
+"""A program whose files end at a size: as on a full disk, a part of them is written."""
+NOW = "full()"
+WALKING = "run.run_session = lambda *ways: (full(), session(*ways))[1]  # the simulation has begun"
+
+
+def run_full(folder, limit, when, *options):
+    program = FULL.format(limit=limit, when=when)
+    process = subprocess.run(
+        [sys.executable, "-c", program, "run", "walker", "--forward", "0.2", *options],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+def test_a_full_disk_under_the_log_is_what_is_reported(walker, command):
+    code, out, err = run_full(walker, 20_000, WALKING, "--log", "log", "--seconds", "3")
+    assert (code, err) == (3, "error: log/rows.bin: cannot write: File too large\n"), out
+    left = {path.name for path in (walker / "log").iterdir()}
+    assert not {name for name in left if "truth" in name}
+    assert {"rows.bin", "policy.json", "events.jsonl"} <= left
+    done = command("eval", "log")
+    assert (done.code, done.err) == (1, "")
+    assert "0 of 1" in done.out
+
+
+def test_true_states_that_could_not_be_saved_are_said_to_be_missing(walker, command):
+    code, out, err = run_full(walker, 60_000, NOW, "--log", "log", "--seconds", "0.5")
+    assert code == (1 if "FAILED" in out else 0), err
+    assert err == (
+        "warning: log/truth.npz: missing, the simulated robot's true states could not be saved: "
+        "`wildrobot eval` will measure by its sensors alone\n"
+    )
+    assert "log.npz" in {path.name for path in (walker / "log").iterdir()}
+    assert "truth.npz" not in {path.name for path in (walker / "log").iterdir()}
+    assert command("eval", "log").err == ""
+
+
+def test_a_name_that_the_terminal_cannot_write_costs_nothing(walker):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    process = run(walker, *SHORT, "--log", "l\xf6g", "--json", "o.json", env=environment)
+    out, err = process.communicate(timeout=60)
+    assert err == ""
+    assert "wildrobot eval l\\xf6g" in out
+    assert json.loads((walker / "o.json").read_text())["log"] == "l\xf6g"
+
+
+def test_results_are_written_before_anything_is_said(tmp_path, monkeypatch):
+    from wildrobot_cli.cli import run_view
+    from wildrobot_cli.commands.run import RunRequest
+    from wildrobot_cli.runtime.session import Outcome
+
+    def gone(*_):
+        raise OSError("nobody reads this")
+
+    monkeypatch.setattr(run_view, "run_bundle", lambda *_: Outcome(tmp_path, None, None))
+    monkeypatch.setattr(run_view, "_say", gone)
+    ways = (None, None, None, None, 0.0, 0.0)
+    request = RunRequest(tmp_path / "b", (0.1, 0.0, 0.0), 1.0, None, False, *ways)
+    with pytest.raises(OSError, match="nobody"):
+        run_view.run_and_show(request, tmp_path / "o.json")
+    assert json.loads((tmp_path / "o.json").read_text())["passed"] is True
+
+
+def test_a_robot_that_is_never_heard_leaves_a_log_that_says_so(walker, command):
+    process = run(walker, *SHORT, "--drop", "1", "--log", "log")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "never heard: the simulated robot" in err
+    done = command("eval", "log")
+    assert (done.code, done.err) == (
+        2,
+        "error: log: holds no control step: the robot was not heard\n",
+    )

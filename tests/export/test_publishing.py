@@ -3,10 +3,12 @@
 import os
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from wildrobot_cli.errors import ConfigError
+from wildrobot_cli.export.export import _folder_beside
 from wildrobot_cli.export.files import check_target, publish, write_bundle, zip_of
 from wildrobot_cli.runtime.bundle import open_bundle
 
@@ -115,6 +117,66 @@ def test_whatever_fails_on_the_way_leaves_the_old_bundle(
     with pytest.raises(error):
         publish(aside, target)
     assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("ending", range(4))
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+def test_a_signal_right_after_a_move_leaves_the_old_bundle(
+    target, aside, tmp_path, ending, error, monkeypatch
+):
+    before, honest, moved = everything(tmp_path), os.rename, []
+
+    def rename(old, new):
+        honest(old, new)
+        moved.append(new)
+        if len(moved) == ending + 1:
+            raise error
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(error):
+        publish(aside, target)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("ending", range(2))
+def test_a_signal_right_after_a_move_leaves_a_free_place_free(aside, tmp_path, ending, monkeypatch):
+    before, honest, moved = everything(tmp_path), os.rename, []
+
+    def rename(old, new):
+        honest(old, new)
+        moved.append(new)
+        if len(moved) == ending + 1:
+            raise SystemExit
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(SystemExit):
+        publish(aside, tmp_path / "new")
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("spoilt", [False, True])
+def test_a_place_inside_of_a_bundle_is_refused(target, spoilt, monkeypatch):
+    """A folder or zip in there would make it one that is damaged."""
+    if spoilt:
+        (target / "policy.onnx").write_bytes(b"mine")
+    assert "lies inside a bundle; choose another place" in refused(target / "inner")
+    monkeypatch.chdir(target)
+    assert "lies inside a bundle" in refused(Path("inner"))
+    (target.parent / "link").symlink_to(target)
+    assert "lies inside a bundle" in refused(target.parent / "link" / "inner")
+
+
+def test_a_signal_right_after_a_folder_was_made_leaves_none(tmp_path, monkeypatch):
+    honest = os.mkdir
+
+    def mkdir(*arguments):
+        honest(*arguments)
+        raise SystemExit
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises(SystemExit), _folder_beside(tmp_path / "walker"):
+        pass
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_readme_says_writes_nothing_into_the_bundle(bundle):

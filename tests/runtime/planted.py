@@ -2,6 +2,8 @@
 
 import dataclasses
 
+from wildrobot_cli.runtime.log import read_events
+
 JOINTS = 11
 AT = 30
 """The control step at which a fault begins: the robot walks since step 11."""
@@ -21,7 +23,8 @@ def assert_stopped(rig, cause):
     assert rig.supervisor.mode == "stopped"
     assert not rig.written.torque
     assert rig.written.unsafe == []
-    assert [e.cause for e in rig.log.flush(rig.supervisor.events)][:2] == ["walking", cause]
+    rig.log.flush(rig.supervisor.events)
+    assert [e["cause"] for e in read_events(rig.log.folder)][:2] == ["walking", cause]
 
 
 def assert_tolerated(rig):

@@ -85,6 +85,9 @@ class StandingRobot:
     def unheard(self) -> tuple[str, ...]:
         return ()
 
+    def alarm(self) -> str | None:
+        return None
+
     def write(self, targets: np.ndarray) -> None:
         self.written.take(targets)
         if np.isfinite(targets).all():
@@ -108,6 +111,7 @@ class ServoBus:
         self.loaded = dict.fromkeys(self.ids, False)
         self.fault: Callable[[int, bytes], bytes] = lambda servo, answer: answer
         self.asked: list[int] = []
+        self.guarded = True
         self._out = bytearray()
         self._moves: dict[int, int] = {}
         self._parser = protocol.Parser()
@@ -126,6 +130,9 @@ class ServoBus:
 
     def write_now(self, data: bytes) -> None:
         self.write(data, 0.0)
+
+    def beat(self) -> bool:
+        return self.guarded
 
     def read(self, timeout: float) -> bytes:
         if not self._out:

@@ -5,8 +5,10 @@ import json
 import threading
 from contextlib import contextmanager
 
+import pytest
 from rigs import Clock, StandingRobot
 
+from wildrobot_cli.runtime import loop
 from wildrobot_cli.runtime.screen import Display
 from wildrobot_cli.runtime.session import run_session
 
@@ -53,9 +55,11 @@ class Scene:
 @contextmanager
 def scene_of(bundle, tmp_path):
     """A scene that must leave no thread behind."""
-    yield Scene(bundle, tmp_path / "log")
-    threads = [t for t in threading.enumerate() if t.name in ("control", "keys")]
-    assert threads == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "HUNG", 60.0)
+        yield Scene(bundle, tmp_path / "log")
+    names = ("control", "keys", "log", "screen")
+    assert [t for t in threading.enumerate() if t.name in names] == []
 
 
 def when_moving(scene, act):

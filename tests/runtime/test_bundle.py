@@ -100,6 +100,7 @@ def test_a_file_that_was_added_is_named(folder):
 
 def test_what_is_no_bundle_is_refused(tmp_path, folder):
     assert "no such bundle" in refused(tmp_path / "nothing")
+    assert "does not read: File name too long" in refused(tmp_path / ("x" * 300))
     assert "not a bundle; expected SHA256SUMS" in refused(tmp_path)
     (tmp_path / "text.zip").write_text("no zip")
     assert "not a readable zip" in refused(tmp_path / "text.zip")
@@ -123,6 +124,21 @@ def test_a_link_in_a_zip_is_refused(bundle_folder, tmp_path):
     with zipfile.ZipFile(evil, "a") as archive:
         archive.writestr(entry, "/etc/passwd")
     assert "a link; expected plain files" in refused(evil)
+
+
+@pytest.mark.parametrize("names", [("a/x", "b/y"), ("a/x", "y"), ("a/x", "b/"), ("a/x", "b/x")])
+def test_a_zip_of_two_folders_is_refused(tmp_path, names):
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        for name in names:
+            archive.writestr(name, "")
+    assert refused(tmp_path / "two.zip").endswith("two.zip: files in more than one folder")
+
+
+def test_a_zip_without_a_folder_of_its_own_is_a_bundle(folder, tmp_path):
+    with zipfile.ZipFile(tmp_path / "flat.zip", "w") as archive:
+        for path in folder.iterdir():
+            archive.write(path, path.name)
+    assert open_bundle(tmp_path / "flat.zip").files == open_bundle(folder).files
 
 
 def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
@@ -218,8 +234,10 @@ def test_a_model_that_loads_and_does_not_run_is_refused():
 
 
 def test_what_is_no_model_is_refused():
-    with pytest.raises(ConfigError, match=r"policy\.onnx: onnxruntime cannot load it"):
+    with pytest.raises(ConfigError, match=r"policy\.onnx: not an ONNX model: cut off"):
         OnnxPolicy(b"rubbish", "policy.onnx", 45, 11)
+    with pytest.raises(ConfigError, match=r"policy\.onnx: onnxruntime cannot load it"):
+        OnnxPolicy(b"", "policy.onnx", 45, 11)
 
 
 def test_without_onnxruntime_it_says_what_to_install(bundle, monkeypatch):

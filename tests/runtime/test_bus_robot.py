@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from wildrobot_cli.runtime import bus_robot as bus_robots
 from wildrobot_cli.runtime import servo_protocol as protocol
 from wildrobot_cli.runtime.bus_robot import BusRobot, check_bus, open_bus_robot
 from wildrobot_cli.runtime.calibration import read_calibration
+from wildrobot_cli.runtime.guardian import SILENCE
 from wildrobot_cli.runtime.hardware import check_fits
 from wildrobot_cli.runtime.imu import RvcImu, quaternion, rotation_between
 from wildrobot_cli.runtime.rotations import up_vector, yaw
@@ -187,6 +189,38 @@ def test_a_killed_program_leaves_no_servo_under_torque(description, number):
         program.send_signal(number)
         wait_for(lambda: not any(servos.bus.loaded.values()))
         program.communicate()
+
+
+BEATING = KILLED.replace("time.sleep(60)", "while port.beat(): time.sleep(0.02)\nprint('alone')")
+
+
+@pytest.fixture
+def beating(description):
+    """A program that gives signs of life, and the servos that it holds under torque."""
+    with ServoTerminal(description, echo=False) as servos:
+        program = subprocess.Popen(
+            [sys.executable, "-c", BEATING, servos.device], stdout=subprocess.PIPE, text=True
+        )
+        assert program.stdout.readline() == "up\n"
+        wait_for(lambda: all(servos.bus.loaded.values()))
+        yield program, servos.bus
+        program.kill()
+        program.communicate()
+
+
+def test_a_suspended_program_leaves_no_servo_under_torque(beating):
+    program, bus = beating
+    time.sleep(2 * SILENCE)
+    assert all(bus.loaded.values())
+    program.send_signal(signal.SIGSTOP)
+    wait_for(lambda: not any(bus.loaded.values()))
+
+
+def test_a_guardian_that_is_gone_is_noticed(beating):
+    program, _ = beating
+    (guardian,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+    os.kill(int(guardian), signal.SIGKILL)
+    assert program.communicate(timeout=30)[0] == "alone\n"
 
 
 def wait_for(event, timeout: float = 30.0) -> None:

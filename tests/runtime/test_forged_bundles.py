@@ -16,6 +16,7 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.robot import load_robot
 from wildrobot_cli.runtime.bundle import checksums, open_bundle
 from wildrobot_cli.runtime.golden import check_golden, read_golden
+from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.simulated.configuration import check_same_servos, simulation_config
 
 
@@ -44,7 +45,8 @@ def refused(act, *arguments) -> str:
     ("content", "message"),
     [
         (b"[" * 100_000 + b"]" * 100_000, "policy.json: not JSON"),
-        (b'{"a":' * 900 + b"1" + b"}" * 900, "policy.json: schema_version: missing"),
+        (b'{"a":' * 900 + b"1" + b"}" * 900, "policy.json: nested deeper than 50 levels"),
+        (b'{"a":' * 49 + b"1" + b"}" * 49, "policy.json: schema_version: missing"),
         (b"\xff\xfe", "policy.json: not JSON"),
         (b"", "policy.json: not JSON"),
         (b"[]", "walker: policy.json: expected a mapping, got '[]'"),
@@ -55,6 +57,44 @@ def refused(act, *arguments) -> str:
 def test_json_that_is_huge_deep_or_none(folder, content, message):
     forge(folder, "policy.json", content)
     assert message in refused(open_bundle, folder)
+
+
+@pytest.mark.parametrize("depth", [60, 400, 900, 940, 970, 985, 995, 3000])
+@pytest.mark.parametrize(("opens", "closes"), [('{"a":', "}"), ("[", "]")])
+def test_a_description_and_a_model_that_say_the_same_without_end(folder, depth, opens, closes):
+    deep = opens * depth + "1" + closes * depth
+    text = (folder / "policy.json").read_text().rstrip()
+    model = onnx.load(folder / "policy.onnx")
+    model.metadata_props.add(key="deep", value=deep)
+    forge(folder, "policy.onnx", model.SerializeToString())
+    forge(folder, "policy.json", f'{text[:-1]}, "deep": {deep}}}'.encode())
+    assert f"{folder}: policy.json: n" in refused(open_bundle, folder)
+
+
+@pytest.mark.parametrize("depth", [60, 985, 995, 3000])
+def test_a_model_that_says_something_without_end(folder, depth):
+    model = onnx.load(folder / "policy.onnx")
+    (entry,) = (entry for entry in model.metadata_props if entry.key == "training")
+    entry.value = '{"engine":' * depth + "1" + "}" * depth
+    forge(folder, "policy.onnx", model.SerializeToString())
+    assert "policy.onnx: its metadata" in refused(load, open_bundle(folder))
+
+
+@pytest.mark.parametrize("place", ["w.bin", "../w.bin", "{}/w.bin"])
+def test_weights_that_are_changed_after_the_checks(folder, tmp_path, place, monkeypatch):
+    """What lies outside of a bundle no checksum holds."""
+    here = tmp_path / "here" if place.startswith("..") else tmp_path
+    here.mkdir(exist_ok=True)
+    monkeypatch.chdir(here)
+    model = onnx.load(folder / "policy.onnx")
+    kernel = next(t for t in model.graph.initializer if t.name == "kernel_1")
+    (tmp_path / "w.bin").write_bytes(kernel.raw_data)
+    onnx.external_data_helper.set_external_data(kernel, place.format(tmp_path))
+    kernel.ClearField("raw_data")
+    forge(folder, "policy.onnx", model.SerializeToString())
+    for act in (load, check_golden):
+        said = refused(act, open_bundle(folder))
+        assert said == f"{folder}: policy.onnx: has weights outside of it (external data)"
 
 
 @pytest.mark.parametrize("change", ["kp", "joints", "training", "observation"])

@@ -100,6 +100,15 @@ def test_a_disk_that_refuses_for_a_while_loses_and_tears_no_row(log, monkeypatch
     assert_rows(read_log(log.folder)[0], 4)
 
 
+def test_rows_that_somebody_else_removed_are_named(log):
+    fill(log, 3)
+    log.flush([])
+    (log.folder / "rows.bin").unlink()
+    fill(log, 3)
+    with pytest.raises(EnvironmentUnavailable, match=r"rows\.bin: cannot write: somebody else"):
+        log.save()
+
+
 def refuse(_):
     raise OSError(28, "No space left on device")
 

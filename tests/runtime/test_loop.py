@@ -269,10 +269,10 @@ def test_what_was_never_heard_is_named(bundle, tmp_path, servo, imu, never):
 
 
 def test_servos_lose_their_torque_when_the_loop_breaks(rig):
-    def broken(observation):
+    def broken(*row):
         raise ZeroDivisionError
 
-    rig.supervisor._policy = broken
+    rig.log.add = broken
     with pytest.raises(ZeroDivisionError):
         rig.run(40)
     assert not rig.written.torque

@@ -95,6 +95,11 @@ def test_an_imu_that_falls_silent_stops_softly(bus):
     assert_stopped(bus.run(AT + 30), "missing")
 
 
+def test_a_guardian_that_is_gone_stops_softly(bus):
+    bus.plan[AT] = lambda: setattr(bus.bus, "guarded", False)
+    assert_stopped(bus.run(AT + 30), "alarm")
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("place", range(JOINTS))
 def test_wild_targets_reach_the_servos_clamped(description, tmp_path, place, sign):

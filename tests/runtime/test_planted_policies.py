@@ -36,6 +36,22 @@ def test_a_policy_that_gives_no_number_stops_softly(description, tmp_path, place
     assert_stopped(rig.run(AT + 30), "policy")
 
 
+def test_a_policy_that_fails_stops_softly(description, tmp_path):
+    rig = Rig(description, tmp_path / "log", policy=lambda o: answer(o))
+    answer = stand(description)
+
+    def broken(observation):
+        raise RuntimeError("out of range")
+
+    def plant():
+        nonlocal answer
+        answer = broken
+
+    rig.plan[AT] = plant
+    assert_stopped(rig.run(AT + 30), "policy")
+    assert "the policy fails: RuntimeError: out of range" in rig.supervisor.trip.detail
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("place", range(JOINTS))
 def test_wild_targets_are_clamped_and_a_stalled_joint_stops_in_the_end(

@@ -27,6 +27,7 @@ def start(*arguments, **options):
         (("--seconds", "inf"), "--seconds needs --bus"),
         (("--command", "0", "0", "0"), "--command needs --bus"),
         (("--log", "log"), "--log needs --bus"),
+        (("--int8",), "--int8 needs --bus"),
         (("--bus", "a"), "--bus needs --imu"),
         (("--bus", "a", "--imu", "b", "--calibration", "c", "--seconds", "0"), "--seconds: expect"),
     ],

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import termios
 import threading
 import time
 
@@ -15,7 +16,7 @@ pytest.importorskip("onnxruntime")
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.runtime import session
+from wildrobot_cli.runtime import loop, session
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.session import check_seconds, run_session
 
@@ -106,6 +107,118 @@ def test_a_loop_that_hangs_when_the_program_fails_loses_its_torque_at_once(scene
         if thread.name == "control":
             thread.join(10)
     assert not scene.robot.written.torque
+
+
+def hang_when_moving(scene):
+    """Have the robot's next reading never come, once it moves, until the event that this gives."""
+    go_on, honest = threading.Event(), scene.robot.read
+
+    def hang(timeout):
+        if scene.robot.moving.is_set():
+            go_on.wait(30)
+        return honest(timeout)
+
+    scene.robot.read = hang
+    return go_on
+
+
+def let_go(go_on):
+    go_on.set()
+    for thread in threading.enumerate():
+        if thread.name == "control":
+            thread.join(10)
+
+
+def test_a_loop_that_hangs_is_an_emergency_and_ends_the_run(scene, monkeypatch):
+    monkeypatch.setattr(loop, "HUNG", 0.3)
+    monkeypatch.setattr(session, "PATIENCE", 0.1)
+    go_on = hang_when_moving(scene)
+    try:
+        outcome = scene.run(seconds=60.0)
+        assert not scene.robot.written.torque
+        assert (outcome.trip.cause, outcome.passed) == ("emergency", False)
+        assert scene.causes()[-1] == "emergency"
+        assert (scene.folder / "log.npz").is_file()
+    finally:
+        let_go(go_on)
+    assert not scene.robot.written.torque
+
+
+def test_a_program_that_was_suspended_under_torque_does_not_walk_on(scene, monkeypatch):
+    monkeypatch.setattr(loop, "HUNG", 0.3)
+    monkeypatch.setattr(loop.Loop, "hangs", lambda _: False)  # it was suspended as well
+    go_on = hang_when_moving(scene)
+    after = after_moving(scene, lambda: (time.sleep(0.5), go_on.set()))
+    outcome = scene.run(seconds=60.0)
+    after.join(10)
+    assert outcome.trip.cause == "emergency"
+    assert "no control step for" in outcome.trip.detail
+
+
+@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGTERM])
+def test_signals_do_not_wait_for_a_disk(scene, monkeypatch, number):
+    go_on, waiting, seen = threading.Event(), threading.Event(), []
+    honest = os.fsync
+
+    def stall(file):
+        if scene.robot.moving.is_set():
+            waiting.set()
+            go_on.wait(30)
+        honest(file)
+
+    monkeypatch.setattr(os, "fsync", stall)
+
+    def press():
+        assert waiting.wait(30)
+        os.kill(os.getpid(), number)
+        deadline = time.monotonic() + 5
+        while scene.robot.written.torque and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen.append(scene.robot.written.torque)
+        go_on.set()
+
+    presser = after_moving(scene, press)
+    outcome = scene.run(seconds=60.0)
+    presser.join(10)
+    assert seen == [False]
+    assert outcome.interrupted == number
+
+
+def test_a_held_screen_keeps_nothing_from_the_disk(scene):
+    let, seen = threading.Event(), []
+
+    def written():
+        file = scene.folder / "events.jsonl"
+        return file.read_text() if file.exists() else ""
+
+    def press():
+        os.kill(os.getpid(), signal.SIGTERM)
+        deadline = time.monotonic() + 5
+        while "hand" not in written() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        seen.append("hand" in written())
+        let.set()
+
+    presser = after_moving(scene, press)
+    scene.run(when_moving(scene, lambda: let.wait(30)), seconds=60.0)
+    presser.join(10)
+    assert seen == [True]
+
+
+def test_a_key_needs_no_enter_after_a_shell_changed_the_terminal(scene, keyboard):
+    def press():
+        settings = termios.tcgetattr(keyboard.fileno())
+        settings[3] |= termios.ICANON
+        termios.tcsetattr(keyboard.fileno(), termios.TCSANOW, settings)
+        time.sleep(0.4)
+        keyboard.write(b"x")
+        time.sleep(0.4)
+        keyboard.write(b"q")
+
+    presser = after_moving(scene, press)
+    outcome = scene.run(seconds=5.0)
+    presser.join(10)
+    assert outcome.trip.cause == "emergency"
 
 
 def test_enter_takes_the_torque_off_while_the_screen_is_held(scene, keyboard):

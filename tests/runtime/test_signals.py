@@ -73,3 +73,15 @@ def test_a_program_in_the_background_is_not_suspended_with_its_servos_under_torq
     after.join(10)
     assert outcome.passed
     assert scene.causes() == ["walking", "done", "stopped"]
+
+
+def test_a_terminal_that_closes_does_not_end_what_nohup_started(scene):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        after = after_moving(scene, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        outcome = scene.run(seconds=0.3)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    after.join(10)
+    assert (outcome.passed, outcome.interrupted) == (True, None)
+    assert scene.causes() == ["walking", "done", "stopped"]

@@ -45,7 +45,7 @@ def metrics(run: RunFolder) -> list[dict[str, float]]:
     return [{k: v for k, v in line.items() if k not in clock} for line in lines]
 
 
-@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_resumed_run_ends_with_the_bits_of_an_uninterrupted_one(
     trained, tiny_config, tmp_path, signal_number
 ):

@@ -3,10 +3,7 @@
 Nothing heavy is imported here: `wildrobot --help` must answer at once.
 """
 
-import os
-import signal
 import sys
-from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
@@ -15,6 +12,8 @@ from wildrobot_cli.cli import deploying, learning, measuring
 from wildrobot_cli.cli.motion_app import motion
 from wildrobot_cli.cli.options import ReportCommand
 from wildrobot_cli.errors import EnvironmentUnavailable, WildRobotError
+from wildrobot_cli.runtime.ending import end_on_signals
+from wildrobot_cli.runtime.streams import complain, escape_letters
 
 app = typer.Typer(
     name="wildrobot",
@@ -48,42 +47,28 @@ def common(
 
 def main() -> NoReturn:
     """Run the command line; every error becomes one message and an exit code."""
-    signal.signal(signal.SIGTERM, _terminated)
+    end_on_signals()
+    escape_letters()
     try:
         app(standalone_mode=True)
     except WildRobotError as error:
         if _debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         sys.exit(error.exit_code)
     except OSError as error:
         if _debug:
             raise
         place = "" if error.filename is None else f"{error.filename}: "
-        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
-        _drop_output()
+        complain(f"error: {place}{error.strerror or error}")
         sys.exit(EnvironmentUnavailable.exit_code)
     except Exception as error:
         if _debug:
             raise
         kind = type(error).__name__
-        print(
+        complain(
             f"internal error, please report it: {kind}: {error}\n"
-            "`wildrobot --debug COMMAND ...` shows where",
-            file=sys.stderr,
+            "`wildrobot --debug COMMAND ...` shows where"
         )
         sys.exit(1)
     sys.exit(0)
-
-
-def _terminated(number: int, _: FrameType | None) -> NoReturn:
-    """End as Ctrl-C does: what was begun beside the user's files is removed."""
-    sys.exit(128 + number)
-
-
-def _drop_output() -> None:
-    """Drop what could not be written: Python would try, and complain, once more when it ends."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,8 +2,6 @@
 
 import json
 import math
-import os
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +13,25 @@ from rich.table import Table
 from rich.text import Text
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.runtime.streams import GONE, drop_output
 
 
 class _Output(Console):
-    """A console whose reader may go away: hours of work do not end with `| head`."""
+    """A console whose reader may go away: hours of work end with no `| head` and no terminal."""
 
     def on_broken_pipe(self) -> None:
         """Write to nowhere from now on; Python itself, too, when it ends."""
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
+
+    def _check_buffer(self) -> None:
+        """Take a terminal that was closed for a broken pipe; Rich knows of the pipe alone."""
+        try:
+            super()._check_buffer()
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            self.on_broken_pipe()
 
 
 console: Console = _Output(highlight=False)

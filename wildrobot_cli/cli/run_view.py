@@ -1,5 +1,6 @@
 """What `wildrobot run` shows: a live status line, what happens, and where the log is."""
 
+import sys
 from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, write_json
@@ -19,9 +20,11 @@ def run_and_show(request: RunRequest, json: Path | None) -> int:
     def announce() -> None:
         _say(f"running {request.bundle} on {place}", HELP)
 
-    outcome = run_bundle(request, plain_display(), announce)
-    _say(*summary(outcome))
-    write_json(json, as_json(outcome))
+    outcome = run_bundle(request, plain_display(), announce, _warn)
+    try:
+        write_json(json, as_json(outcome))
+    finally:
+        _say(*summary(outcome))
     return exit_code(outcome)
 
 
@@ -29,6 +32,10 @@ def _check_apart(json: Path | None, calibration: Path | None) -> None:
     """Raise `ConfigError` when results would take a calibration's place."""
     if json is not None and calibration is not None and json.resolve() == calibration.resolve():
         raise ConfigError(f"--json {json}: is the --calibration; choose another name")
+
+
+def _warn(loss: str) -> None:
+    print(f"warning: {loss}", file=sys.stderr)
 
 
 def _say(*lines: str) -> None:

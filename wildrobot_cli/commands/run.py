@@ -1,16 +1,17 @@
 """`wildrobot run`: a policy bundle on a robot, a simulated one unless a bus is named."""
 
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,12 +27,15 @@ from wildrobot_cli.runtime.session import Outcome, check_seconds, run_session
 from wildrobot_cli.runtime.signals import undisturbed
 from wildrobot_cli.runtime.socket_robot import SocketRobot
 
+if TYPE_CHECKING:
+    from wildrobot_cli.robot import Robot as SimulatedBody
+
 PATIENCE = 30.0
 """How long the simulated robot may take to start [s]."""
 SLOWEST = 1.0
 """Largest latency that a simulated link may have [s]."""
-FAREWELL = 10.0
-"""How long it may take to end [s]."""
+FAREWELL = 2.0
+"""How long it may take to end; no signal is heard meanwhile [s]."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class RunRequest:
 
 
 def run_bundle(
-    request: RunRequest, display: Display, on_ready: Callable[[], None] = lambda: None
+    request: RunRequest,
+    display: Display,
+    on_ready: Callable[[], None] = lambda: None,
+    on_loss: Callable[[str], None] = lambda _: None,
 ) -> Outcome:
     """Run a bundle; return how it ended.
 
@@ -71,6 +78,7 @@ def run_bundle(
         request: what, and on what.
         display: where to show how it goes.
         on_ready: called when everything is there, before the robot moves.
+        on_loss: told what the log lacks, where the run itself went as it should.
 
     Raises:
         ConfigError: an option does not fit, or the bundle is damaged or for another robot.
@@ -81,10 +89,14 @@ def run_bundle(
     check_command(bundle.description, command)
     check_golden(bundle, request.quantized)
     place = log_folder(request.log, request.bundle)
-    with place as folder, _robot(bundle, request, folder) as robot:
-        on_ready()
-        seconds, quantized = request.seconds, request.quantized
-        return run_session(bundle, robot, folder, command, display, seconds, quantized)
+    with place as folder:
+        with _robot(bundle, request, folder) as robot:
+            on_ready()
+            ways = (display, request.seconds, request.quantized)
+            outcome = run_session(bundle, robot, folder, command, *ways)
+        if request.bus is None:
+            _check_truth(folder, on_loss)
+        return outcome
 
 
 def as_json(outcome: Outcome) -> dict[str, Any]:
@@ -151,11 +163,13 @@ def _simulated(bundle: Bundle, request: RunRequest) -> Iterator[tuple[SocketRobo
     with tempfile.TemporaryDirectory(prefix="wildrobot-") as name:
         room = Path(name)
         _furnish(room, bundle, request)
-        command = [sys.executable, "-m", "wildrobot_cli.simulated.server", name]
+        module = "wildrobot_cli.simulated.server"
+        command = [sys.executable, "-m", module, name, str(os.getpid())]
         # In a session of its own, so that Ctrl-C reaches the runtime alone.
         process = subprocess.Popen(command, start_new_session=True)
         try:
-            yield SocketRobot(room, PATIENCE), _Room(room, process)
+            robot = SocketRobot(room, PATIENCE, alive=lambda: process.poll() is None)
+            yield robot, _Room(room, process)
         finally:
             process.kill()
             process.wait()
@@ -166,7 +180,7 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
     from wildrobot_cli.config.deploy import load_deploy
     from wildrobot_cli.config.loader import dump
     from wildrobot_cli.robot import load_robot
-    from wildrobot_cli.simulated.configuration import check_same_servos, simulation_config
+    from wildrobot_cli.simulated.configuration import simulation_config
     from wildrobot_cli.simulated.server import ENV, FAULTS, Faults
 
     env = simulation_config(bundle)
@@ -176,7 +190,7 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
         env = env.model_copy(update={"robot": place})
     robot = load_robot(env.robot)  # says here what is wrong with it, not in the other process
     if request.robot is None:
-        check_same_servos(bundle.description, robot, str(bundle.path))
+        _check_same_robot(bundle, robot, env.robot)
     (room / ENV).write_text(dump(env), encoding="utf-8")
     noise = env.sensors
     faults = Faults(
@@ -190,8 +204,29 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
     (room / FAULTS).write_text(faults.as_json(), encoding="utf-8")
 
 
+def _check_same_robot(bundle: Bundle, robot: "SimulatedBody", place: str) -> None:
+    """Raise `ConfigError` where a robot is not the one that a policy was trained on."""
+    from wildrobot_cli.simulated.configuration import check_same_servos
+
+    told, all_the_same = bundle.description, f"--robot {place} simulates it all the same"
+    if told.robot != robot.name:
+        raise ConfigError(
+            f"{bundle.path}: a policy for the robot '{told.robot}', the simulated one is "
+            f"'{robot.name}'; {all_the_same}"
+        )
+    check_same_servos(told, robot, str(bundle.path))
+    if told.document["robot"].get("fingerprint") != robot.fingerprint:
+        raise ConfigError(
+            f"{bundle.path}: the robot '{robot.name}' is not as it was in the training: its MJCF "
+            f"or robot YAML differs; {all_the_same}"
+        )
+
+
 def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
-    """Send the simulated robot away, and keep what it knows of the truth with the log."""
+    """Send the simulated robot away, and keep what it knows of the truth with the log.
+
+    What cannot be kept is no error here: it would hide why the run failed. See `_check_truth`.
+    """
     from wildrobot_cli.simulated.server import ENV, TRUTH
 
     robot.close()
@@ -200,5 +235,27 @@ def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
     except subprocess.TimeoutExpired:
         return
     if (room.path / TRUTH).is_file() and is_log(log):
-        for name in (TRUTH, ENV):
-            shutil.copy(room.path / name, log / name)
+        with suppress(OSError):
+            for name in (ENV, TRUTH):
+                _copy_whole(room.path / name, log / name)
+
+
+def _copy_whole(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    unfinished = target.with_name(f".{target.name}.tmp")
+    try:
+        shutil.copy(source, unfinished)
+        unfinished.replace(target)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _check_truth(log: Path, on_loss: Callable[[str], None]) -> None:
+    """Say so where a simulated robot left no true states."""
+    from wildrobot_cli.simulated.server import TRUTH
+
+    if not (log / TRUTH).is_file():
+        on_loss(
+            f"{log / TRUTH}: missing, the simulated robot's true states could not be saved: "
+            "`wildrobot eval` will measure by its sensors alone"
+        )

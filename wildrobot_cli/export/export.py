@@ -1,6 +1,7 @@
 """From a run to a proved, published policy bundle."""
 
-import tempfile
+import secrets
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,11 +72,17 @@ def export_bundle(
 
 @contextmanager
 def _folder_beside(target: Path) -> Iterator[Path]:
-    """Make a folder on the disk where a bundle will be; nothing of it is left after the block."""
-    with _written(target):
-        made = tempfile.TemporaryDirectory(prefix=".proving-", dir=target.parent)
-    with made as folder:
-        yield Path(folder)
+    """Make a folder on the disk where a bundle will be; nothing of it is left after the block.
+
+    It has its name before it is there: a signal may end the program right after it was made.
+    """
+    folder = target.parent / f".proving-{secrets.token_hex(8)}"
+    try:
+        with _written(target):
+            folder.mkdir(mode=0o700)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

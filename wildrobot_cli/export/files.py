@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundle import CHECKSUMS, checksums, read_files
+from wildrobot_cli.runtime.bundle import CHECKSUMS, checksums, is_bundle, read_files
 from wildrobot_cli.training.run_folder import RunFolder
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -60,6 +60,8 @@ def check_target(folder: Path) -> None:
         raise ConfigError(f"--out {folder}: no such folder: {folder.parent}")
     if folder.name in ("", ".", ".."):
         raise ConfigError(f"--out {folder}: expected a name for the bundle's folder")
+    if is_bundle(folder.parent):
+        raise ConfigError(f"--out {folder}: lies inside a bundle; choose another place")
     for place in (folder, zip_of(folder)):
         if place.is_symlink():
             raise ConfigError(f"--out {folder}: {place} is a link; choose another place")
@@ -76,25 +78,27 @@ def check_target(folder: Path) -> None:
 def publish(aside: Path, target: Path) -> None:
     """Put a bundle written aside, on the same disk, in its place: whole, and never half.
 
-    What is there is set aside first, and put back when something fails.
+    What is there is set aside first, and put back when something fails. A signal may end the
+    program right after a move, or right before it, so what was moved is found by looking.
 
     Raises:
         OSError: the disk refused; everything is as it was.
     """
-    moves = [(aside, target), (zip_of(aside), zip_of(target))]
-    undo: list[tuple[Path, Path]] = []
+    moves = [*_moves(aside, target), *_moves(zip_of(aside), zip_of(target))]
     try:
-        for new, place in moves:
-            if place.exists():
-                old = aside.with_name(f"replaced-{place.name}")
-                os.rename(place, old)
-                undo.append((old, place))
-            os.rename(new, place)
-            undo.append((place, new))
+        for before, now in moves:
+            os.rename(before, now)
     except BaseException:
-        for now, before in reversed(undo):
-            os.rename(now, before)
+        for before, now in reversed(moves):
+            if not before.exists():
+                os.rename(now, before)
         raise
+
+
+def _moves(new: Path, place: Path) -> list[tuple[Path, Path]]:
+    """From where to where, in turn."""
+    old = new.with_name(f"replaced-{place.name}")
+    return [(place, old), (new, place)] if place.exists() else [(new, place)]
 
 
 def readme(document: Mapping[str, Any]) -> str:

@@ -2,8 +2,9 @@
 
 import signal
 import sys
-from types import FrameType
-from typing import NoReturn
+
+from wildrobot_cli.runtime.ending import end_on_signals
+from wildrobot_cli.runtime.streams import escape_letters
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -11,7 +12,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     Ctrl-C is no traceback from the first import on.
     """
-    signal.signal(signal.SIGTERM, _terminated)
+    end_on_signals()
+    escape_letters()
     try:
         from wildrobot_cli.runtime.program import run
 
@@ -19,11 +21,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return 128 + signal.SIGINT
-
-
-def _terminated(number: int, _: FrameType | None) -> NoReturn:
-    """End as Ctrl-C does: what was begun is removed."""
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

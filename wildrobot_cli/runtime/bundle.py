@@ -5,8 +5,10 @@ import json
 import re
 import stat
 import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.archives import BROKEN_ZIP
@@ -15,6 +17,8 @@ from wildrobot_cli.runtime.parsing import parse
 
 DESCRIPTION, CHECKSUMS, GOLDEN, README = "policy.json", "SHA256SUMS", "golden.npz", "README.md"
 _CHECKSUM = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>.+)")
+DEEPEST = 50
+"""A description with lists and mappings inside of each other beyond this is refused."""
 LARGEST = 64 * 2**20
 """A folder, or zip that unpacks, to more than this is refused [bytes]."""
 
@@ -40,7 +44,9 @@ def open_bundle(path: Path) -> Bundle:
     """
     files = read_files(path)
     try:
-        description = parse(json.loads(files[DESCRIPTION]))
+        document = json.loads(files[DESCRIPTION])
+        _check_depth(document)
+        description = parse(document)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     except (ValueError, RecursionError) as error:
@@ -51,20 +57,37 @@ def open_bundle(path: Path) -> Bundle:
     return Bundle(path, description, files)
 
 
+def _check_depth(document: Any) -> None:
+    """Raise `ConfigError` for what is nested so deep that comparing or writing it would fail."""
+    level = [document]
+    for _ in range(DEEPEST):
+        level = [inner for item in level for inner in _inside(item)]
+    if level:
+        raise ConfigError(f"{DESCRIPTION}: nested deeper than {DEEPEST} levels")
+
+
+def _inside(item: Any) -> Iterable[Any]:
+    """What a JSON value holds."""
+    return item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+
+
 def read_files(path: Path) -> dict[str, bytes]:
     """Read the files of a bundle's folder or zip; they are what its checksums say, and no others.
 
     Raises:
         ConfigError: there is none, or something is missing, added or damaged.
     """
-    if path.is_dir():
-        files = _read_folder(path)
-    elif path.is_file():
-        files = _unzip(path)
-    else:
-        raise ConfigError(f"{path}: no such bundle")
+    try:
+        files = _read(path)
+    except OSError as error:
+        raise ConfigError(f"{path}: does not read: {error.strerror}") from None
     _verify(path, files)
     return files
+
+
+def is_bundle(folder: Path) -> bool:
+    """Whether a folder is a bundle's, damaged or whole."""
+    return all((folder / name).exists() for name in (CHECKSUMS, DESCRIPTION))
 
 
 def checksums(files: dict[str, bytes]) -> str:
@@ -73,9 +96,18 @@ def checksums(files: dict[str, bytes]) -> str:
     return "".join(lines)
 
 
+def _read(path: Path) -> dict[str, bytes]:
+    """Read whatever is there."""
+    if path.is_dir():
+        return _read_folder(path)
+    if path.is_file():
+        return _unzip(path)
+    raise ConfigError(f"{path}: no such bundle")
+
+
 def _read_folder(path: Path) -> dict[str, bytes]:
     """Read a folder's files; it holds nothing else, and no more than a zip may."""
-    if not all((path / name).exists() for name in (CHECKSUMS, DESCRIPTION)):
+    if not is_bundle(path):
         raise ConfigError(f"{path}: not a bundle{_instead_of(path)}")
     entries = sorted(path.iterdir())
     for entry in entries:
@@ -83,10 +115,7 @@ def _read_folder(path: Path) -> dict[str, bytes]:
             raise ConfigError(f"{path}: damaged bundle: {entry.name} does not belong to it")
     if sum(entry.stat().st_size for entry in entries) > LARGEST:
         raise ConfigError(f"{path}: holds more than {LARGEST} bytes")
-    try:
-        return {entry.name: entry.read_bytes() for entry in entries}
-    except OSError as error:
-        raise ConfigError(f"{path}: does not read: {error}") from None
+    return {entry.name: entry.read_bytes() for entry in entries}
 
 
 def _instead_of(path: Path) -> str:
@@ -129,20 +158,29 @@ def _read_checksums(path: Path, content: bytes) -> dict[str, str]:
 
 
 def _unzip(path: Path) -> dict[str, bytes]:
-    """Read a zip's files into memory; nothing is written anywhere."""
+    """Read the files of a zip's one folder into memory; nothing is written anywhere."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for info in archive.infolist():
+            infos = archive.infolist()
+            for info in infos:
                 _check_entry(path, info)
-            entries = [info for info in archive.infolist() if not info.is_dir()]
+            entries = [info for info in infos if not info.is_dir()]
             if sum(info.file_size for info in entries) > LARGEST:
                 raise ConfigError(f"{path}: unpacks to more than {LARGEST} bytes")
             files = {PurePosixPath(info.filename).name: archive.read(info) for info in entries}
     except BROKEN_ZIP as error:
         raise ConfigError(f"{path}: not a readable zip: {error}") from None
+    if len({_folder_of(info) for info in infos}) > 1:
+        raise ConfigError(f"{path}: files in more than one folder")
     if len(files) != len(entries):
         raise ConfigError(f"{path}: two files of one name")
     return files
+
+
+def _folder_of(info: zipfile.ZipInfo) -> PurePosixPath:
+    """The folder that an entry lies in, or is."""
+    place = PurePosixPath(info.filename)
+    return place if info.is_dir() else place.parent
 
 
 def _check_entry(path: Path, info: zipfile.ZipInfo) -> None:

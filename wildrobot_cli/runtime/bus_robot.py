@@ -21,7 +21,7 @@ from wildrobot_cli.runtime.estimator import Sensors
 from wildrobot_cli.runtime.hardware import Facts, check_fits
 from wildrobot_cli.runtime.imu import BAUD as IMU_BAUD
 from wildrobot_cli.runtime.imu import RvcImu
-from wildrobot_cli.runtime.serial_port import GuardedPort, Port, SerialPort
+from wildrobot_cli.runtime.serial_port import BusPort, GuardedPort, SerialPort
 
 ANSWER_TIME = 3e-3
 """How long a servo may take to answer [s]; its answer takes 0.7 ms of the bus."""
@@ -38,7 +38,7 @@ class BusRobot:
         self,
         calibration: Calibration,
         control_period: float,
-        bus: Port,
+        bus: BusPort,
         imu: RvcImu,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -60,6 +60,7 @@ class BusRobot:
         self._unanswered = np.zeros(self._count, int)
         self._imu_at = 0
         self._torque = False
+        self._guarded = True
 
     @property
     def facts(self) -> Facts:
@@ -74,6 +75,7 @@ class BusRobot:
 
     def read(self, timeout: float) -> Sensors | None:
         """Ask the servos that were not asked for longest, and take the newest IMU reading."""
+        self._guarded = self._bus.beat()
         deadline = self._clock() + timeout
         self._tick += 1
         for joint in oldest_readings(self._read_at, self._share, np):
@@ -107,6 +109,10 @@ class BusRobot:
             for joint in np.flatnonzero(self._read_at < 0)
         )
         return (*silent, *(() if self._imu.heard else ("the IMU",)))
+
+    def alarm(self) -> str | None:
+        """Say so when nobody would take the torque off, were this program killed."""
+        return None if self._guarded else "the guardian of the servo bus is gone"
 
     def write(self, targets: np.ndarray) -> None:
         """Write all targets, each rounded to a count inside the joint's range. Shape (n,) [rad].

@@ -38,6 +38,10 @@ class Robot(Protocol):
         """Name what has not given any reading yet."""
         ...
 
+    def alarm(self) -> str | None:
+        """Say what is wrong with it that no reading tells, if anything is."""
+        ...
+
     def write(self, targets: np.ndarray) -> None:
         """Hand joint targets to the servos. Shape (n,) [rad]."""
         ...

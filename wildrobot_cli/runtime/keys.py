@@ -1,5 +1,6 @@
 """Keys on the terminal, heard by a thread of its own: a held screen delays no stop."""
 
+import contextlib
 import os
 import select
 import sys
@@ -9,10 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from wildrobot_cli.runtime.chore import REFRESH
 from wildrobot_cli.runtime.loop import Loop
 
-REFRESH = 0.1
-"""Time between two looks at whether the run has ended [s]."""
 HELP = "s: soft stop   r: reset after it   q: stop and quit   any other key: emergency stop"
 END_OF_INPUT = "\x04"
 """Ctrl-D, where keys come one by one."""
@@ -29,41 +29,41 @@ def keys(loop: Loop) -> Iterator[None]:
     if not on_terminal():
         yield
         return
-    ended = threading.Event()
+    ended, terminal = threading.Event(), sys.stdin.fileno()
+    before = termios.tcgetattr(terminal)
+    _one_by_one(terminal)
     thread = threading.Thread(target=_listen, args=(loop, ended), name="keys", daemon=True)
     thread.start()
-    with _one_by_one(sys.stdin.fileno()):
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(2 * REFRESH)
-
-
-@contextmanager
-def _one_by_one(terminal: int) -> Iterator[None]:
-    """Have keys come as they are pressed, not with Enter; in the background nothing changes."""
-    try:
-        foreground = os.tcgetpgrp(terminal) == os.getpgrp()
-    except OSError:  # it is no shell's terminal
-        foreground = True
-    if not foreground:
-        yield
-        return
-    before = termios.tcgetattr(terminal)
-    single = termios.tcgetattr(terminal)
-    single[3] &= ~termios.ICANON
-    termios.tcsetattr(terminal, termios.TCSANOW, single)
     try:
         yield
     finally:
-        termios.tcsetattr(terminal, termios.TCSANOW, before)
+        ended.set()
+        thread.join(2 * REFRESH)
+        if _in_foreground(terminal):
+            termios.tcsetattr(terminal, termios.TCSANOW, before)
+
+
+def _in_foreground(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:  # it is no shell's terminal
+        return True
+
+
+def _one_by_one(terminal: int) -> None:
+    """Have keys come as they are pressed, not with Enter; in the background nothing changes."""
+    settings = termios.tcgetattr(terminal)
+    if settings[3] & termios.ICANON and _in_foreground(terminal):
+        settings[3] &= ~termios.ICANON
+        termios.tcsetattr(terminal, termios.TCSANOW, settings)
 
 
 def _listen(loop: Loop, ended: threading.Event) -> None:
     """Obey keys until the run has ended. It never prints or writes: that could keep it waiting."""
     terminal = sys.stdin.fileno()
     while not ended.is_set():
+        with contextlib.suppress(termios.error):  # the terminal is gone: reading it tells
+            _one_by_one(terminal)  # a shell that brings us to the foreground may have changed it
         if not select.select([terminal], [], [], REFRESH)[0]:
             continue
         try:

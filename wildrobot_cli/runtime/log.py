@@ -4,6 +4,7 @@ While the robot runs, rows are appended to a file of rows alone and handed to th
 a power cut leaves the log up to then, and `read_log` reads it. In the end they become one `.npz`.
 """
 
+import errno
 import json
 import os
 import time
@@ -70,8 +71,8 @@ class RunLog:
         self.last = (now, lateness, duration, sensors, order)
         self._fresh.append(self.last)
 
-    def flush(self, events: list[Event]) -> list[Event]:
-        """Append events that are not on disk yet; return them. Each second append rows, too.
+    def flush(self, events: list[Event]) -> None:
+        """Append events that are not on disk yet, and each second rows.
 
         Raises:
             EnvironmentUnavailable: they cannot be written.
@@ -84,7 +85,6 @@ class RunLog:
         if time.monotonic() >= self._due:
             self._append_rows()
             self._due = time.monotonic() + SYNC
-        return new
 
     def save(self) -> Path:
         """Write all rows, with the bundle's description, into one file; return it.
@@ -96,9 +96,12 @@ class RunLog:
         text = np.array(json.dumps(self._document))
         with self._writing(ROWS) as path:
             unfinished = path.with_name(f".{ROWS}.tmp")
-            with unfinished.open("wb") as file:
-                np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
-            unfinished.replace(path)
+            try:
+                with unfinished.open("wb") as file:
+                    np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
+                unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
             for name in (UNFINISHED, HEADER):
                 (self.folder / name).unlink()
         return path
@@ -120,6 +123,8 @@ class RunLog:
     def _append(self, name: str, data: bytes, after: int | None = None) -> None:
         """Append to a file, `after` so many bytes: what a full disk cut off there is dropped."""
         with self._writing(name) as path, path.open("ab") as file:
+            if after is not None and os.fstat(file.fileno()).st_size < after:
+                raise OSError(errno.EIO, "somebody else cut it or replaced it")
             file.truncate(after)
             file.write(data)
             file.flush()

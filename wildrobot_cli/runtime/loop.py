@@ -18,6 +18,8 @@ from wildrobot_cli.runtime.watchdogs import Trip
 
 PATIENCE = 2.0
 """How long the first complete reading is waited for [s]."""
+HUNG = 0.5
+"""Without a control step for so long, servos hold what may be anything: an emergency [s]."""
 
 
 class Loop:
@@ -37,6 +39,8 @@ class Loop:
         self._period, self._clock, self._sleep = description.control_period, clock, sleep
         self._last_check = LastCheck(description)
         self._written: np.ndarray | None = None
+        self._start = 0.0
+        self._begun: float | None = None
         # Each request is an object of its own. Other threads write the newest; the loop alone
         # writes which it heard, and which a reset ended, so none can be overwritten unseen.
         self._emergency: Trip | None = None
@@ -67,6 +71,16 @@ class Loop:
         """Ask the loop to end as soon as the robot is stopped."""
         self._quit = True
 
+    def hangs(self) -> bool:
+        """Whether the last control step began too long ago; for another thread."""
+        begun = self._begun
+        return begun is not None and self._clock() - begun > HUNG
+
+    def give_up(self, cause: str) -> None:
+        """Write down an emergency that the loop itself, which hangs, does not hear."""
+        if self._heard is not self._emergency:
+            self._supervisor.emergency(cause, self._clock() - self._start)
+
     def run(self, seconds: float = math.inf, stay: bool = False) -> None:
         """Run for `seconds` of walking, then stop softly; `stay` waits for a reset after a stop."""
         gc.collect()
@@ -75,17 +89,22 @@ class Loop:
         try:
             self._run(seconds, stay)
         finally:
+            self._begun = None
             self._robot.stop()
             gc.enable()
             gc.unfreeze()
 
     def _run(self, seconds: float, stay: bool) -> None:
-        start = self._clock()
+        start = self._start = self._clock()
         sensors: Sensors | None = self._first_reading()
         begin = due = self._clock()  # from here on in step with the robot's own readings
         walked = 0
         while True:
-            lateness = begin - due
+            lateness, self._begun = begin - due, begin
+            if lateness > HUNG:
+                self.emergency(f"no control step for {lateness:.1f} s")
+            if fault := self._robot.alarm():
+                self.stop("alarm", fault)
             if lateness > 2 * self._period:  # what was missed is not made up for
                 due = begin
             self._hear(begin - start)

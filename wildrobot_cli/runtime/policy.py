@@ -8,6 +8,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.bundle import Bundle
+from wildrobot_cli.runtime.external_data import has_external_data
 
 INPUT, TARGETS, ACTION = "observation", "joint_targets", "action"
 """Names of the model's input and outputs."""
@@ -26,7 +27,8 @@ class OnnxPolicy:
             joints: how many joints the robot has.
 
         Raises:
-            ConfigError: it is not a model, or its inputs or outputs are others.
+            ConfigError: it is not a model, has weights elsewhere, or its inputs or outputs are
+                others.
             EnvironmentUnavailable: onnxruntime is missing.
         """
         try:
@@ -35,7 +37,9 @@ class OnnxPolicy:
             raise EnvironmentUnavailable(
                 "running a policy needs onnxruntime: pip install 'wildrobot[export]'"
             ) from None
+        _check_self_contained(source, model)
         options = onnxruntime.SessionOptions()
+        options.add_session_config_entry("session.load_model_format", "ONNX")  # as was checked
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
@@ -86,6 +90,16 @@ class OnnxPolicy:
         except Exception as error:  # onnxruntime has many, all its own
             reason = str(error).splitlines()[0]
             raise ConfigError(f"{source}: onnxruntime cannot run it: {reason}") from None
+
+
+def _check_self_contained(source: str, model: bytes) -> None:
+    """Raise `ConfigError` for a model whose weights are not all in it: no checksum holds them."""
+    try:
+        outside = has_external_data(model)
+    except ValueError as error:
+        raise ConfigError(f"{source}: not an ONNX model: {error}") from None
+    if outside:
+        raise ConfigError(f"{source}: has weights outside of it (external data)")
 
 
 def _is_batch_of(size: int, shape: list[Any]) -> bool:

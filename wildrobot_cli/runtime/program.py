@@ -5,8 +5,6 @@ Without a robot it verifies the bundle, replays its golden trace, and times a co
 
 import argparse
 import math
-import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +18,7 @@ from wildrobot_cli.runtime.log import log_folder
 from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.runtime.screen import plain_display
 from wildrobot_cli.runtime.session import check_seconds, exit_code, run_session, summary
+from wildrobot_cli.runtime.streams import complain, say
 
 
 def run(arguments: list[str] | None = None) -> int:
@@ -30,23 +29,19 @@ def run(arguments: list[str] | None = None) -> int:
     except WildRobotError as error:
         if options.debug:
             raise
-        print(f"error: {error}", file=sys.stderr)
+        complain(f"error: {error}")
         return error.exit_code
     except OSError as error:
         if options.debug:
             raise
         place = "" if error.filename is None else f"{error.filename}: "
-        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
-        _drop_output()
+        complain(f"error: {place}{error.strerror or error}")
         return EnvironmentUnavailable.exit_code
     except Exception as error:
         if options.debug:
             raise
         kind = type(error).__name__
-        print(
-            f"internal error, please report it: {kind}: {error}\n`--debug` shows where",
-            file=sys.stderr,
-        )
+        complain(f"internal error, please report it: {kind}: {error}\n`--debug` shows where")
         return 1
 
 
@@ -63,6 +58,7 @@ def _obey(options: argparse.Namespace) -> int:
 def _refuse_without_robot(options: argparse.Namespace) -> None:
     """Raise `ConfigError` for an option that only a robot could obey."""
     walk = {"--seconds": options.seconds, "--command": options.command, "--log": options.log}
+    walk["--int8"] = options.int8 or None
     for name, value in walk.items():
         if value is not None:
             raise ConfigError(f"{name} needs --bus: without a robot the bundle is only checked")
@@ -74,8 +70,8 @@ def check(bundle: Bundle) -> bool:
     median, p99 = np.percentile(1000 * result.seconds, (50, 99))
     for name, gap in result.differences.items():
         where = "" if gap <= TOLERANCE else f", in {result.places[name]}"
-        _say(f"golden {name}: largest difference {gap:.2g} (at most {TOLERANCE:g}){where}")
-    _say(
+        say(f"golden {name}: largest difference {gap:.2g} (at most {TOLERANCE:g}){where}")
+    say(
         f"a control step takes {median:.3f} ms of one core, {p99:.3f} ms at the 99th percentile",
         "passed" if result.passed else "FAILED: not the policy that was exported",
     )
@@ -83,35 +79,20 @@ def check(bundle: Bundle) -> bool:
 
 
 def _walk(bundle: Bundle, options: argparse.Namespace) -> int:
-    check_golden(bundle)
+    check_golden(bundle, options.int8)
     ports = (options.bus, options.imu, options.calibration)
     with log_folder(options.log, options.bundle) as folder:
         robot = open_bus_robot(bundle.description, *ports)
         try:
-            _say(HELP)
+            say(HELP)
             command = np.array(options.command or (0.0, 0.0, 0.0))
             seconds, display = options.seconds or math.inf, plain_display()
-            outcome = run_session(bundle, robot, folder, command, display, seconds)
+            ways = (display, seconds, options.int8)
+            outcome = run_session(bundle, robot, folder, command, *ways)
         finally:
             robot.close()
-    _say(*summary(outcome))
+    say(*summary(outcome))
     return exit_code(outcome)
-
-
-def _say(*lines: str) -> None:
-    """Print at once; a reader that went away is no failure."""
-    try:
-        print(*lines, sep="\n", flush=True)
-    except BrokenPipeError:
-        _drop_output()
-
-
-def _drop_output() -> None:
-    """Drop what could not be written: Python would try, and complain, once more when it ends."""
-    try:
-        print(end="", flush=True)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -131,5 +112,6 @@ def _parser() -> argparse.ArgumentParser:
         help="velocities [m/s, m/s, rad/s]; 0 0 0 if not set",
     )
     parser.add_argument("--log", type=Path, metavar="DIR", help="folder of the log, to be made")
+    parser.add_argument("--int8", action="store_true", help="run the policy of 8 bits")
     parser.add_argument("--debug", action="store_true", help="show tracebacks")
     return parser

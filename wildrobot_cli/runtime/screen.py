@@ -52,10 +52,13 @@ class Screen:
     def __init__(self, display: Display) -> None:
         """Take what it shows things on."""
         self._display: Display | None = display
+        self._shown = 0
 
     def show(self, events: list[Event], status: str) -> None:
-        """Show what happened since, and where the robot stands."""
-        self._try(lambda display: _show(display, events, status))
+        """Show what happened that was not shown yet, and where the robot stands."""
+        new = events[self._shown :]
+        self._shown += len(new)
+        self._try(lambda display: _show(display, new, status))
 
     def close(self) -> None:
         """Leave the status line."""

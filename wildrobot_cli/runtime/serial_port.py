@@ -43,6 +43,14 @@ class Port(Protocol):
         ...
 
 
+class BusPort(Port, Protocol):
+    """A port to servos that are not left under torque by a program that is gone."""
+
+    def beat(self) -> bool:
+        """Give a sign of life, at least each `guardian.SILENCE`; return whether it is heard."""
+        ...
+
+
 class SerialPort:
     """An open serial port; see `Port`."""
 
@@ -119,7 +127,7 @@ def _hand_over_at_once(fd: int) -> None:
 
 
 class GuardedPort(SerialPort):
-    """A serial port that hears certain last words even when this process is killed."""
+    """A serial port that hears certain last words when this process is killed, or hangs."""
 
     def __init__(self, device: str, baud: int, last_words: bytes) -> None:
         """Open it, and start the guardian that speaks them; see `runtime.guardian`."""
@@ -131,9 +139,20 @@ class GuardedPort(SerialPort):
             start_new_session=True,  # Ctrl-C in the terminal is not for it
         )
 
+        assert self._guardian.stdin is not None
+        self._pipe = self._guardian.stdin
+        os.set_blocking(self._pipe.fileno(), False)
+
+    def beat(self) -> bool:
+        """Give a sign of life; return whether the guardian hears it."""
+        try:
+            os.write(self._pipe.fileno(), b".")
+        except OSError:  # it is gone, or has not read for so long that the pipe is full
+            return False
+        return True
+
     def close(self) -> None:
         """Close it; the guardian speaks, and ends."""
         super().close()
-        assert self._guardian.stdin is not None
-        self._guardian.stdin.close()
+        self._pipe.close()
         self._guardian.wait()

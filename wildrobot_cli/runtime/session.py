@@ -1,9 +1,13 @@
 """A run on a robot, from the first reading to the saved log; keys and signals stop it."""
 
+import atexit
 import math
+import os
 import sys
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +15,9 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, WildRobotError
 from wildrobot_cli.runtime.bundle import Bundle
+from wildrobot_cli.runtime.chore import REFRESH, Chore
 from wildrobot_cli.runtime.hardware import Robot, check_fits
-from wildrobot_cli.runtime.keys import REFRESH, keys, on_terminal
+from wildrobot_cli.runtime.keys import keys, on_terminal
 from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
@@ -80,8 +85,8 @@ def run_session(
     """Run a bundle's policy on a robot until it is done, stopped, or interrupted.
 
     However this ends, the servos are without torque: what goes wrong here stops the robot softly,
-    and at once when the loop does not follow. Of a bus, a guardian sees to it when this process is
-    killed (`runtime.guardian`).
+    and at once when the loop does not follow, or hangs. Of a bus, a guardian sees to it when this
+    process is killed or suspended (`runtime.guardian`).
 
     Args:
         bundle: the policy.
@@ -100,32 +105,64 @@ def run_session(
     check_fits(description, robot.facts)
     check_command(description, command)
     supervisor = Supervisor(description, load(bundle, quantized))
-    log, screen = RunLog(folder, description), Screen(display)
+    log, failures = RunLog(folder, description), list[BaseException]()
     loop = Loop(robot, supervisor, description, log)
     loop.command = command
-
-    def look() -> None:
-        screen.show(log.flush(supervisor.events), status_line(log, supervisor.trip))
-
-    with signals(loop) as caught:  # until the log is saved: no Ctrl-C cuts that short
-        failures = _run(loop, seconds, look, description.safety.soft_stop_time + PATIENCE)
-        screen.close()
-        failures += _save(log, supervisor.events)
+    patience = description.safety.soft_stop_time + PATIENCE
+    # Signals are ours until the log is saved: no Ctrl-C cuts that short.
+    with signals(loop) as caught, _chores(loop, supervisor, log, display, failures):
+        _run(loop, seconds, failures, patience)
     if failures:
         raise failures[0]
     return Outcome(folder, supervisor.trip, caught[0] if caught else None)
 
 
-def _run(
-    loop: Loop, seconds: float, look: Callable[[], None], patience: float
-) -> list[BaseException]:
-    """Run the loop in a thread of its own, look at it from this one; return what went wrong."""
-    failures: list[BaseException] = []
+@contextmanager
+def _chores(
+    loop: Loop,
+    supervisor: Supervisor,
+    log: RunLog,
+    display: Display,
+    failures: list[BaseException],
+) -> Iterator[None]:
+    """Within the block keep the log and show what happens; save the log in the end.
+
+    What goes wrong with it stops the robot softly, and is added to `failures`.
+    """
+    screen = Screen(display)
+
+    def fail(error: BaseException) -> None:
+        failures.append(error)
+        loop.quit()
+        loop.stop("program", f"{type(error).__name__}: {error}")
+
+    def look() -> None:
+        screen.show(supervisor.events, status_line(log, supervisor.trip))
+
+    def keep() -> None:
+        log.flush(supervisor.events)
+
+    shown, kept = Chore("screen", look, fail), Chore("log", keep, fail)
+    try:
+        yield
+    finally:
+        kept.end()
+        failures += _save(log, supervisor.events)
+        if shown.end(PATIENCE):  # a screen that is held keeps nothing else waiting
+            screen.close()
+
+
+def _run(loop: Loop, seconds: float, failures: list[BaseException], patience: float) -> None:
+    """Run the loop in a thread of its own, and see to it that it ends when it has to.
+
+    A loop that hangs, or does not follow within `patience` [s] when something fails, loses its
+    torque at once. This thread waits and does nothing else: here signals are heard.
+    """
 
     def work() -> None:
         try:
             loop.run(seconds, on_terminal())
-        except BaseException as error:  # the robot is stopped; the main thread reports it
+        except BaseException as error:  # the robot is stopped; the caller reports it
             failures.append(error)
 
     hurry()
@@ -133,14 +170,35 @@ def _run(
     thread = threading.Thread(target=work, name="control", daemon=True)
     with keys(loop):
         thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(REFRESH)
-                look()
-        except BaseException as error:  # whatever it is, the robot comes first
-            failures.append(error)
-            _end(loop, thread, patience, error)
-    return failures
+        until = math.inf
+        while thread.is_alive():
+            thread.join(REFRESH)
+            if failures:
+                until = min(until, time.monotonic() + patience)
+            if loop.hangs() or time.monotonic() > until:
+                _end(loop, thread)
+                return
+
+
+def _end(loop: Loop, thread: threading.Thread) -> None:
+    """Take the torque off a loop that does not follow, and leave it to itself."""
+    cause = "the control loop does not follow"
+    loop.quit()
+    loop.emergency(cause)
+    thread.join(PATIENCE)
+    if thread.is_alive():
+        loop.give_up(cause)
+        atexit.register(_leave, thread)
+
+
+def _leave(thread: threading.Thread) -> None:
+    """End the program without what C++ does about a thread that is still in a policy: abort."""
+    if not thread.is_alive():
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(1)
 
 
 def _save(log: RunLog, events: list[Event]) -> list[BaseException]:
@@ -151,13 +209,3 @@ def _save(log: RunLog, events: list[Event]) -> list[BaseException]:
     except WildRobotError as error:
         return [error]
     return []
-
-
-def _end(loop: Loop, thread: threading.Thread, patience: float, error: BaseException) -> None:
-    """Stop softly, and at once when that takes longer than `patience` [s]."""
-    loop.quit()
-    loop.stop("program", f"{type(error).__name__}: {error}")
-    thread.join(patience)
-    if thread.is_alive():
-        loop.emergency("the loop does not follow")
-        thread.join(PATIENCE)

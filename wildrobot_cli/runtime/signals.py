@@ -33,7 +33,7 @@ def signals(loop: Loop, clock: Callable[[], float] = time.monotonic) -> Iterator
     The first Ctrl-C, SIGTERM or SIGHUP is a soft stop. A terminal that closes, or a service
     manager, sends two of them at once: that is one wish. A later one is an impatient owner's, and
     SIGQUIT (Ctrl-\) is another key: both are an emergency stop. Ctrl-Z stops softly and suspends
-    nothing.
+    nothing. SIGHUP stays ignored where nohup said so.
     """
     caught: list[int] = []
     first: list[float] = []
@@ -52,6 +52,8 @@ def signals(loop: Loop, clock: Callable[[], float] = time.monotonic) -> Iterator
         loop.stop("hand", signal.Signals(number).name)
 
     handlers = dict.fromkeys(ENDING, end) | {signal.SIGTSTP: pause}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        del handlers[signal.SIGHUP]
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     before |= {number: signal.signal(number, signal.SIG_IGN) for number in IGNORED}
     try:

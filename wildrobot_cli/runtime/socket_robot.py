@@ -3,6 +3,7 @@
 import json
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,18 @@ REPEATS = 3
 class SocketRobot:
     """The runtime's end; see `runtime.hardware.Robot`."""
 
-    def __init__(self, folder: Path, patience: float) -> None:
+    def __init__(
+        self, folder: Path, patience: float, alive: Callable[[], bool] = lambda: True
+    ) -> None:
         """Find the robot whose socket lies in `folder`, waiting for it up to `patience` [s].
 
         Raises:
-            EnvironmentUnavailable: it does not answer.
+            EnvironmentUnavailable: it does not answer, or is no longer `alive`.
         """
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.bind(str(folder / RUNTIME))
         self._robot = str(folder / ROBOT)
-        self._facts = self._meet(time.monotonic() + patience)
+        self._facts = self._meet(time.monotonic() + patience, alive)
         self._tick = -1
 
     @property
@@ -53,6 +56,10 @@ class SocketRobot:
     def unheard(self) -> tuple[str, ...]:
         """Name the robot, whose readings come in one, until one has come."""
         return () if self._tick >= 0 else ("the simulated robot",)
+
+    def alarm(self) -> str | None:
+        """Nothing ever."""
+        return None
 
     def write(self, targets: np.ndarray) -> None:
         """Send joint targets. Shape (n,) [rad]."""
@@ -87,8 +94,8 @@ class SocketRobot:
             if message is not None and message[0] == kind:
                 return message[1]
 
-    def _meet(self, deadline: float) -> Facts:
-        while time.monotonic() < deadline:
+    def _meet(self, deadline: float, alive: Callable[[], bool]) -> Facts:
+        while alive() and time.monotonic() < deadline:
             self._send(packets.pack(packets.HELLO))
             body = self._receive(packets.FACTS, 0.1)
             if body is not None:
@@ -96,4 +103,5 @@ class SocketRobot:
                 lower, upper = np.array(facts["lower"]), np.array(facts["upper"])
                 return Facts(tuple(facts["joints"]), lower, upper, facts["control_period"])
         self._socket.close()
-        raise EnvironmentUnavailable("the simulated robot does not answer")
+        what = "does not answer" if alive() else "ended before it answered"
+        raise EnvironmentUnavailable(f"the simulated robot {what}")

@@ -158,7 +158,12 @@ class Supervisor:
         if sensors is None:
             self._estimator.coast()
             return self._last, None
-        targets, action = self._policy(self._estimator.observe(sensors, command))
+        observation = self._estimator.observe(sensors, command)
+        try:
+            targets, action = self._policy(observation)
+        except Exception as error:  # whatever it is, the robot is stopped softly
+            self.stop(Trip("policy", f"the policy fails: {type(error).__name__}: {error}"), now)
+            return self._last, None
         if not (np.isfinite(targets).all() and np.isfinite(action).all()):
             self.stop(Trip("policy", "the policy's targets are not numbers"), now)
             return self._last, None

@@ -1,7 +1,8 @@
 """A simulated robot in a process of its own, in real time, with the faults that links have.
 
-`python -m wildrobot_cli.simulated.server FOLDER`: the folder holds `env.yaml` (the `env` of a
-configuration) and `faults.json`; sockets are made in it, and `truth.npz` is written in the end.
+`python -m wildrobot_cli.simulated.server FOLDER PARENT`: the folder holds `env.yaml` (the `env` of
+a configuration) and `faults.json`; sockets are made in it, and `truth.npz` is written in the end.
+The server ends with the process PARENT that started it.
 """
 
 import json
@@ -9,6 +10,7 @@ import os
 import socket
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -64,9 +66,11 @@ class Server:
         self._truth: list[dict[str, np.ndarray]] = [self._robot.readout()]
         self._done = False
 
-    def run(self) -> None:
-        """Go on until the client says goodbye, or the process that started this one is gone."""
-        parent = os.getppid()
+    def run(self, parent: int) -> None:
+        """Go on until the client says goodbye, or the process `parent` is gone.
+
+        It names itself: asked here for its number, one that died meanwhile would be somebody else.
+        """
         while self._client is None and not self._done and os.getppid() == parent:
             self._listen(time.monotonic() + self._faults.control_period)
         tick = time.monotonic()
@@ -77,8 +81,20 @@ class Server:
             tick += self._faults.control_period
             if time.monotonic() - tick > 1.0:  # this machine slept: so did the robot
                 tick = time.monotonic()
+        self._socket.close()
+        self._save()
+
+    def _save(self) -> None:
+        """Write the true states, whole or not at all; who wants them sees whether they are there.
+
+        Not compressed, for somebody waits: an hour of them would take seconds.
+        """
         truth = {name: np.stack([row[name] for row in self._truth]) for name in self._truth[0]}
-        np.savez_compressed(self._folder / TRUTH, **truth)  # type: ignore[arg-type]
+        unfinished = self._folder / f".{TRUTH}.tmp"
+        with suppress(OSError), unfinished.open("wb") as file:
+            np.savez(file, **truth)  # type: ignore[arg-type]
+            file.close()  # a full disk may show itself here
+            unfinished.replace(self._folder / TRUTH)
 
     def _listen(self, until: float) -> None:
         """Take datagrams until a time; the first one of all ends the wait."""
@@ -152,4 +168,4 @@ def _turned(quat: np.ndarray, angles: np.ndarray) -> np.ndarray:
 
 if __name__ == "__main__":
     hurry()
-    Server(Path(sys.argv[1])).run()
+    Server(Path(sys.argv[1])).run(parent=int(sys.argv[2]))

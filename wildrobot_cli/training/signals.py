@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a request to finish the iteration, save and stop."""
+"""Ctrl-C, SIGTERM or a closed terminal as a request to finish the iteration, save and stop."""
 
 import logging
 import os
@@ -36,12 +36,13 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Note the first Ctrl-C or SIGTERM instead of dying of it; the second one ends the process.
+    """Note the first Ctrl-C, SIGTERM or SIGHUP instead of dying of it; a second ends the process.
 
     Python runs signal handlers between two of its own instructions, and an iteration is one call
     into compiled code. So a thread listens as well: it answers at once.
 
-    A signal that the process was started to ignore (a background job's Ctrl-C) stays ignored.
+    A terminal that closes may send SIGHUP beside another: it is never the second. A signal that
+    the process was started to ignore (a background job's Ctrl-C, SIGHUP by nohup) stays ignored.
     Outside of the main thread, where Python delivers no signals, nothing is changed.
     """
     request = StopRequest()
@@ -50,9 +51,9 @@ def stop_requests() -> Iterator[StopRequest]:
         return
 
     def note(number: int, _frame: FrameType | None) -> None:
-        request.signal_number = number
+        request.signal_number = request.signal_number or number
 
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     caught = [n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN]
     previous = {number: signal.signal(number, note) for number in caught}
     ear, mouth = os.pipe()
@@ -75,10 +76,12 @@ def _listen(ear: int, caught: set[int]) -> None:
     """Read the numbers of signals as they come; say what the first does, obey the second."""
     heard = 0
     while number := os.read(ear, 1):
-        heard += number[0] in caught
+        if number[0] not in caught or (heard and number[0] == signal.SIGHUP):
+            continue
+        heard += 1
         if heard == 1:
             log.warning("stopping after this iteration; once more to stop at once")
-        elif heard == 2:
+        else:
             _exit_now(128 + number[0])
 
 
