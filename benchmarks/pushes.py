@@ -1,4 +1,4 @@
-"""Which pushes fell a policy, and whether anything could have saved it: docs/robustness.md.
+"""Which pushes fell a policy, and whether anything could have saved it: docs/results.md.
 
     python benchmarks/pushes.py RUN                     # falls by side, 256 rollouts of `pushes`
     python benchmarks/pushes.py RUN --scenario shoves

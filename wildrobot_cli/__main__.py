@@ -30,7 +30,7 @@ def _leave(code: int) -> NoReturn:
     A signal can leave a computation behind. JAX would wait for it in the end while holding the
     lock that the computation's simulations need: neither would ever finish.
     """
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError):
             stream.flush()
     os._exit(code)

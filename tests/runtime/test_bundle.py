@@ -2,6 +2,7 @@
 
 import shutil
 import stat
+import tracemalloc
 import zipfile
 
 import numpy as np
@@ -145,6 +146,20 @@ def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/policy.onnx", bytes(65 * 2**20))
     assert "unpacks to more than" in refused(tmp_path / "bomb.zip")
+
+
+def test_an_entry_that_lies_about_its_size_is_unpacked_no_further(tmp_path):
+    bomb, size = tmp_path / "bomb.zip", 200 * 2**20
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("bomb/policy.onnx", bytes(size))
+    told = bomb.read_bytes().replace(size.to_bytes(4, "little"), (10).to_bytes(4, "little"))
+    bomb.write_bytes(told)
+    tracemalloc.start()
+    try:
+        refused(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_bundle_outlives_changes_of_what_is_not_the_environment(folder, prepared):

@@ -100,6 +100,25 @@ def test_a_disk_that_refuses_for_a_while_loses_and_tears_no_row(log, monkeypatch
     assert_rows(read_log(log.folder)[0], 4)
 
 
+def test_an_event_that_a_full_disk_cut_off_is_written_whole_later(log):
+    events = [Event(0.1, "walking", "first"), Event(0.2, "hand", "by key")]
+    log.flush(events[:1])
+    with (log.folder / logs.EVENTS).open("a") as file:
+        file.write('{"time": 0.2, "ca')
+    log.flush(events)
+    assert [event["cause"] for event in read_events(log.folder)] == ["walking", "hand"]
+
+
+def test_a_folder_that_leads_nowhere_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "robot-logs").symlink_to("not-mounted")
+    with (
+        pytest.raises(EnvironmentUnavailable, match="robot-logs: not a folder"),
+        log_folder(None, tmp_path / "bundle"),
+    ):
+        raise AssertionError
+
+
 def test_rows_that_somebody_else_removed_are_named(log):
     fill(log, 3)
     log.flush([])

@@ -278,6 +278,45 @@ def test_servos_lose_their_torque_when_the_loop_breaks(rig):
     assert not rig.written.torque
 
 
+@pytest.mark.parametrize("who", ["hand", "watchdog"])
+def test_a_stop_before_the_first_target_puts_no_servo_under_torque(rig, who):
+    if who == "hand":
+        rig.loop.stop("hand", "by key")
+    else:
+        lying = np.array([0.7, 0.7, 0.0, 0.0])
+        rig.robot.fault = lambda sensors: sensors._replace(orientation=lying)
+    rig.run(20)
+    assert rig.written.targets == []
+    assert rig.supervisor.mode == "stopped"
+    causes = [event.cause for event in rig.supervisor.events]
+    assert causes == ["hand" if who == "hand" else "tilt", "stopped"]
+
+
+def test_nobody_waits_for_a_robot_that_is_not_wanted_any_more(rig):
+    rig.robot.fault = lambda _: None
+    rig.loop.quit()
+    rig.run(20)
+    assert rig.robot.tick == 0
+    assert rig.written.targets == []
+
+
+def test_a_program_suspended_between_reading_and_writing_writes_nothing(rig):
+    decide, written = rig.supervisor.step, []
+
+    def suspended(*readings):
+        order = decide(*readings)
+        if rig.steps == 30 and not written:
+            written.append(len(rig.written.targets))
+            rig.clock.sleep(5.0)
+        return order
+
+    rig.supervisor.step = suspended
+    rig.run(40)
+    assert len(rig.written.targets) == written[0]
+    assert not rig.written.torque
+    assert rig.trips == ["emergency"]
+
+
 def test_events_are_on_disk_with_cause_and_time(rig):
     rig.plan[30] = lambda: setattr(rig.robot, "fault", lambda _: None)
     rig.run(40)

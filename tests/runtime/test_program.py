@@ -76,6 +76,16 @@ def test_a_full_disk_under_the_output_is_one_message_and_exit_code_3(bundle_fold
     assert (process.returncode, err) == (3, "error: No space left on device\n")
 
 
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("module", ["wildrobot_cli", "wildrobot_cli.runtime"])
+def test_closed_streams_change_no_exit_code(tmp_path, module, closed):
+    arguments = "run nothing" if module == "wildrobot_cli" else "nothing"
+    line = f"{sys.executable} -m {module} {arguments} {closed}"
+    done = subprocess.run(line, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("number", "said"), [(signal.SIGINT, "interrupted\n"), (signal.SIGTERM, "")]
 )

@@ -18,7 +18,8 @@ import numpy as np
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import loop, session
 from wildrobot_cli.runtime.log import RunLog
-from wildrobot_cli.runtime.session import check_seconds, run_session
+from wildrobot_cli.runtime.session import Outcome, check_seconds, exit_code, run_session
+from wildrobot_cli.runtime.watchdogs import Trip
 
 
 @pytest.fixture
@@ -276,6 +277,33 @@ def test_an_emergency_typed_ahead_of_a_reset_holds(scene, keyboard):
     outcome = type_and_run(scene, keyboard, b"\nr\n", b"q\n")
     assert outcome.trip.cause == "emergency"
     assert "reset" not in scene.causes()
+
+
+def test_a_terminal_that_closes_ends_the_run_and_nothing_else_goes_wrong(scene, monkeypatch):
+    ours, theirs = os.openpty()
+    with open(theirs) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        closer = after_moving(scene, lambda: (os.close(ours), os.kill(os.getpid(), signal.SIGHUP)))
+        outcome = scene.run(seconds=60.0)
+        closer.join(10)
+    assert (outcome.passed, outcome.interrupted) == (True, signal.SIGHUP)
+    assert (scene.folder / "log.npz").is_file()
+
+
+@pytest.mark.parametrize(
+    ("trip", "signal_number", "code"),
+    [
+        (None, None, 0),
+        (Trip("hand", "by key"), None, 0),
+        (Trip("hand", "SIGTERM"), signal.SIGTERM, 143),
+        (Trip("emergency", "SIGINT"), signal.SIGINT, 130),
+        (Trip("emergency", "by key"), None, 1),
+        (Trip("tilt", "70 degrees"), None, 1),
+        (Trip("tilt", "70 degrees"), signal.SIGINT, 1),
+    ],
+)
+def test_the_exit_code_says_who_stopped_the_robot(tmp_path, trip, signal_number, code):
+    assert exit_code(Outcome(tmp_path, trip, signal_number)) == code
 
 
 def test_the_end_of_the_input_is_no_emergency(scene, keyboard):

@@ -144,3 +144,18 @@ def test_an_ignored_signal_stays_ignored():
     with stop_requests() as stop:
         os.kill(os.getpid(), signal.SIGINT)
         assert stop.signal_number is None
+
+
+@pytest.mark.parametrize("second", [signal.SIGHUP, signal.SIGTERM])
+def test_what_a_session_that_ends_sends_at_once_is_one_wish(second):
+    code = (
+        "import os, signal, time\n"
+        "from wildrobot_cli.training.signals import stop_requests\n"
+        "with stop_requests() as stop:\n"
+        "    os.kill(os.getpid(), signal.SIGHUP)\n"
+        f"    os.kill(os.getpid(), {second:d})\n"
+        "    time.sleep(0.2)\n"
+        "print(stop.signal_number)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr

@@ -66,7 +66,7 @@ class EvalRequest:
     overrides: tuple[str, ...]
     """Assignments to the configuration, stronger than run and scenario."""
     checkpoint: str | None
-    """Control steps of the checkpoint; the newest when None."""
+    """Which checkpoint: `best`, `latest` or its control steps; the newest when None."""
     against: RunFolder | None
     """A run to measure beside it."""
     sim_to_sim: bool

@@ -25,7 +25,7 @@ class ExportRequest:
     out: Path
     """Where the bundle goes."""
     checkpoint: str | None
-    """Control steps of the checkpoint; the newest when None."""
+    """Which checkpoint: `best`, `latest` or its control steps; the newest when None."""
     quantize: bool
     """Whether to write a policy of 8 bits, too."""
     json: Path | None

@@ -40,7 +40,7 @@ def validate(
     ] = None,
     tolerance: Annotated[
         float | None,
-        typer.Option("--tolerance", help="Of the proof: absolute in x64, relative in x32."),
+        typer.Option("--tolerance", help="Absolute in x64 and for jit, relative in x32."),
     ] = None,
     skip_bench: Annotated[
         bool, typer.Option("--skip-bench", help="Leave out the measurement of speed.")

@@ -1,6 +1,5 @@
 """What `wildrobot run` shows: a live status line, what happens, and where the log is."""
 
-import sys
 from pathlib import Path
 
 from wildrobot_cli.cli.console import check_json, console, write_json
@@ -9,6 +8,7 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.screen import plain_display
 from wildrobot_cli.runtime.session import exit_code, summary
+from wildrobot_cli.runtime.streams import complain
 
 
 def run_and_show(request: RunRequest, json: Path | None) -> int:
@@ -35,7 +35,7 @@ def _check_apart(json: Path | None, calibration: Path | None) -> None:
 
 
 def _warn(loss: str) -> None:
-    print(f"warning: {loss}", file=sys.stderr)
+    complain(f"warning: {loss}")
 
 
 def _say(*lines: str) -> None:

@@ -196,8 +196,8 @@ def _furnish(room: Path, bundle: Bundle, request: RunRequest) -> None:
     faults = Faults(
         latency=request.latency,
         drop=request.drop,
-        gyro_noise=noise.gyro_noise,
-        tilt_noise=noise.tilt_noise,
+        gyro_noise=noise.scale * noise.gyro_noise,
+        tilt_noise=noise.scale * noise.tilt_noise,
         control_period=load_deploy().control_period,
         seed=0,
     )

@@ -48,7 +48,7 @@ def evaluate(
         scenarios: YAML files, or names of packaged ones; `all` is all of those.
         episodes: rollouts a scenario; as scenario or run say when None.
         overrides: assignments such as `env.engine=mjx`, stronger than run and scenario.
-        checkpoint: `best`, or a number of control steps; the newest when None.
+        checkpoint: `best`, `latest` or a number of control steps; the newest when None.
         on_progress: called with the scenario and the share of it that is done.
 
     Raises:

@@ -39,7 +39,7 @@ def export_bundle(
     Args:
         run: the run, or its folder.
         out: folder to write; `bundle` in the run when None. A bundle that is there is replaced.
-        checkpoint: number of control steps; the newest when None.
+        checkpoint: `best`, `latest` or a number of control steps; the newest when None.
         quantize: also write a policy with weights of 8 bits.
         config: to build the environment and the bundle with; the run's own when None.
         seed: of the proof's rollouts and observations; the configuration's when None.

@@ -115,6 +115,7 @@ def readme(document: Mapping[str, Any]) -> str:
     commands = "\n".join(f"- {name}: {low} to {high}" for name, low, high in ranges)
     return _README.format(
         **document,
+        int8=_INT8_ROW if document["quantized"] else "",
         count=len(joints["names"]),
         steps=training["env_steps"],
         terms=terms,
@@ -122,6 +123,7 @@ def readme(document: Mapping[str, Any]) -> str:
     )
 
 
+_INT8_ROW = "| policy_int8.onnx | the same in 8 bits: `--int8` runs it |\n"
 _README = """# Policy bundle {name}
 
 A policy for the robot `{robot[name]}` ({count} joints), trained for {steps:,} control steps. It was

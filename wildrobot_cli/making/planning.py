@@ -1,9 +1,9 @@
 """From a gait to a motion that is balanced on paper: footsteps, centre of mass, postures.
 
 The linear inverted pendulum (Kajita et al. 2001) gives the centre of mass for a wanted centre of
-pressure. The legs are half of a small robot's mass, and a pendulum has none: what inverse dynamics
-finds the true pressure to be off by is given back to the pendulum (Kagami et al. 2002), with the
-waist as high as the legs reach.
+pressure. The legs are two thirds of a small robot's mass, and a pendulum has none: what inverse
+dynamics finds the true pressure to be off by is given back to the pendulum (Kagami et al. 2002),
+with the waist as high as the legs reach.
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ class Human(Model):
 
 
 class Gains(Model):
-    """How the follower answers deviations; see `following.follow`."""
+    """How the follower answers deviations; see `following.Follower`."""
 
     capture: NonNegative
     """Shift of the centre of pressure for a deviation of the capture point [m/m]."""

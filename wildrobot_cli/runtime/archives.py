@@ -14,12 +14,15 @@ BROKEN_ZIP = (
     zlib.error,
     EOFError,
     OSError,
+    OverflowError,
     RuntimeError,
     ValueError,
     MemoryError,
     TokenError,
 )
 """What reading a damaged zip, or an array in it, raises."""
+BOUNDED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""Compressions that unpack no more than they are asked for, whatever an entry says of itself."""
 
 
 def read_arrays(content: bytes, largest: int = 2**30) -> dict[str, np.ndarray]:
@@ -31,7 +34,11 @@ def read_arrays(content: bytes, largest: int = 2**30) -> dict[str, np.ndarray]:
     """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            size = sum(entry.file_size for entry in archive.infolist())
+            entries = archive.infolist()
+        size = sum(entry.file_size for entry in entries)
+        for entry in entries:
+            if not entry.filename.endswith(".npy") or entry.compress_type not in BOUNDED:
+                raise ConfigError(f"holds {entry.filename!r}, which is no array")
         if size > largest:
             raise ConfigError(f"unpacks to {size} bytes, more than {largest}")
         with np.load(io.BytesIO(content), allow_pickle=False) as file:

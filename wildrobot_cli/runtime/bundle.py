@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.archives import BROKEN_ZIP
+from wildrobot_cli.runtime.archives import BOUNDED, BROKEN_ZIP
 from wildrobot_cli.runtime.description import Description
 from wildrobot_cli.runtime.parsing import parse
 
@@ -167,7 +167,9 @@ def _unzip(path: Path) -> dict[str, bytes]:
             entries = [info for info in infos if not info.is_dir()]
             if sum(info.file_size for info in entries) > LARGEST:
                 raise ConfigError(f"{path}: unpacks to more than {LARGEST} bytes")
-            files = {PurePosixPath(info.filename).name: archive.read(info) for info in entries}
+            files = {
+                PurePosixPath(info.filename).name: _read_entry(archive, info) for info in entries
+            }
     except BROKEN_ZIP as error:
         raise ConfigError(f"{path}: not a readable zip: {error}") from None
     if len({_folder_of(info) for info in infos}) > 1:
@@ -175,6 +177,12 @@ def _unzip(path: Path) -> dict[str, bytes]:
     if len(files) != len(entries):
         raise ConfigError(f"{path}: two files of one name")
     return files
+
+
+def _read_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """Read as much as an entry says that it holds: one that lies is unpacked no further."""
+    with archive.open(info) as file:
+        return file.read(info.file_size)
 
 
 def _folder_of(info: zipfile.ZipInfo) -> PurePosixPath:
@@ -191,5 +199,5 @@ def _check_entry(path: Path, info: zipfile.ZipInfo) -> None:
         raise ConfigError(f"{path}: {info.filename}: leads outside the bundle's folder")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise ConfigError(f"{path}: {info.filename}: a link; expected plain files")
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+    if info.compress_type not in BOUNDED:
         raise ConfigError(f"{path}: {info.filename}: packed in a way that bundles are not")

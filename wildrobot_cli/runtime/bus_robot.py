@@ -68,11 +68,6 @@ class BusRobot:
         servos = self._servos
         return Facts(servos.joints, servos.lower, servos.upper, self._period)
 
-    @property
-    def corrupt_frames(self) -> int:
-        """Frames that came in damaged."""
-        return self._parser.corrupt
-
     def read(self, timeout: float) -> Sensors | None:
         """Ask the servos that were not asked for longest, and take the newest IMU reading."""
         self._guarded = self._bus.beat()

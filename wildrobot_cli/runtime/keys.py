@@ -40,7 +40,8 @@ def keys(loop: Loop) -> Iterator[None]:
         ended.set()
         thread.join(2 * REFRESH)
         if _in_foreground(terminal):
-            termios.tcsetattr(terminal, termios.TCSANOW, before)
+            with contextlib.suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(terminal, termios.TCSANOW, before)
 
 
 def _in_foreground(terminal: int) -> bool:
@@ -69,6 +70,9 @@ def _listen(loop: Loop, ended: threading.Event) -> None:
         try:
             typed = os.read(terminal, 1024)
         except OSError:
+            if not _in_foreground(terminal):  # what was typed is for somebody else
+                time.sleep(REFRESH)
+                continue
             typed = b""
         if not typed:  # the terminal is gone, or Ctrl-D: nobody is waited for any more
             loop.quit()

@@ -27,6 +27,8 @@ UNFINISHED, HEADER = "rows.bin", "policy.json"
 """Rows of a run that has not ended, and the bundle's description that goes with them."""
 SYNC = 1.0
 """Time between two hand-overs of rows to the disk [s]."""
+BATCH = 50
+"""Rows that are put into a table at a time: the loop waits for as long, however many there are."""
 MODES = tuple(Mode)
 """Modes by the number that the log has for them."""
 
@@ -59,10 +61,13 @@ class RunLog:
         self._unwritten: list[Row] = []
         self._written = 0
         self._flushed = 0
+        self._flushed_bytes = 0
         self._due = 0.0
-        with self._writing(HEADER) as path:
+        with self._writing(HEADER):
             folder.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(self._document), encoding="utf-8")
+        self._append(HEADER, json.dumps(self._document).encode(), 0)
+        with self._writing(HEADER):
+            _keep_names(folder)
 
     def add(
         self, now: float, lateness: float, duration: float, sensors: Sensors | None, order: Order
@@ -79,9 +84,10 @@ class RunLog:
         """
         new = events[self._flushed :]
         if new:
-            lines = "".join(json.dumps(event._asdict()) + "\n" for event in new)
-            self._append(EVENTS, lines.encode())
-        self._flushed += len(new)
+            lines = "".join(json.dumps(event._asdict()) + "\n" for event in new).encode()
+            self._append(EVENTS, lines, self._flushed_bytes)
+            self._flushed_bytes += len(lines)
+            self._flushed += len(new)
         if time.monotonic() >= self._due:
             self._append_rows()
             self._due = time.monotonic() + SYNC
@@ -99,7 +105,10 @@ class RunLog:
             try:
                 with unfinished.open("wb") as file:
                     np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
+                    file.flush()
+                    os.fsync(file.fileno())
                 unfinished.replace(path)
+                _keep_names(self.folder)
             finally:
                 unfinished.unlink(missing_ok=True)
             for name in (UNFINISHED, HEADER):
@@ -115,15 +124,17 @@ class RunLog:
     def _append_rows(self) -> None:
         """Append the rows that are there; the loop may add more meanwhile."""
         self._unwritten += [self._fresh.popleft() for _ in range(len(self._fresh))]
-        data = self._table(self._unwritten).tobytes()
+        rows, count = self._unwritten, BATCH
+        tables = [self._table(rows[at : at + count]) for at in range(0, len(rows), count)]
+        data = b"".join(table.tobytes() for table in tables)
         self._append(UNFINISHED, data, self._written)
         self._written += len(data)
         self._unwritten = []
 
-    def _append(self, name: str, data: bytes, after: int | None = None) -> None:
+    def _append(self, name: str, data: bytes, after: int) -> None:
         """Append to a file, `after` so many bytes: what a full disk cut off there is dropped."""
         with self._writing(name) as path, path.open("ab") as file:
-            if after is not None and os.fstat(file.fileno()).st_size < after:
+            if os.fstat(file.fileno()).st_size < after:
                 raise OSError(errno.EIO, "somebody else cut it or replaced it")
             file.truncate(after)
             file.write(data)
@@ -140,6 +151,15 @@ class RunLog:
 
     def _table(self, rows: Any) -> np.ndarray:
         return np.array([_flat(row) for row in rows], self._type)
+
+
+def _keep_names(folder: Path) -> None:
+    """Hand over to the disk which files a folder holds: their content alone is no use."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _flat(row: Row) -> tuple[Any, ...]:
@@ -222,9 +242,13 @@ def log_folder(asked: Path | None, bundle: Path) -> Iterator[Path]:
 def _make(first: Path, only: bool) -> Path:
     """Make a folder of this name, or of the first free one after it."""
     folder, count = first, 1
+    try:
+        first.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{first.parent}: not a folder: {error.strerror}") from error
     while True:
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return folder
         except FileExistsError:
             if only:

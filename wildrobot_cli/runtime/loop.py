@@ -4,6 +4,7 @@ import gc
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,8 @@ PATIENCE = 2.0
 """How long the first complete reading is waited for [s]."""
 HUNG = 0.5
 """Without a control step for so long, servos hold what may be anything: an emergency [s]."""
+_boot_time = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Goes on while the machine sleeps: a robot that was left alone meanwhile must not walk on."""
 
 
 class Loop:
@@ -31,7 +34,7 @@ class Loop:
         supervisor: Supervisor,
         description: Description,
         log: RunLog,
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] = _boot_time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Take the robot, who decides for it, and the limits that hold whatever that one says."""
@@ -96,7 +99,9 @@ class Loop:
 
     def _run(self, seconds: float, stay: bool) -> None:
         start = self._start = self._clock()
-        sensors: Sensors | None = self._first_reading()
+        sensors = self._first_reading()
+        if sensors is None:
+            return
         begin = due = self._clock()  # from here on in step with the robot's own readings
         walked = 0
         while True:
@@ -123,10 +128,15 @@ class Loop:
             begin = self._clock()
             sensors = self._robot.read(self._period / 2)
 
-    def _first_reading(self) -> Sensors:
-        """Wait for two readings, the second fresh at its return; nothing is written before that."""
+    def _first_reading(self) -> Sensors | None:
+        """Wait for two readings, the second fresh at its return; nothing is written before that.
+
+        None when nobody wants it any more.
+        """
         complete, until = 0, self._clock() + PATIENCE
         while self._clock() < until:
+            if self._quit:
+                return None
             sensors = self._robot.read(self._period)
             complete += sensors is not None
             if sensors is not None and complete == 2:
@@ -167,6 +177,9 @@ class Loop:
         fault = self._last_check(order.targets, before)
         if fault is not None:
             self.emergency(f"not written: {fault}")
+            return
+        if self.hangs():  # suspended since it read, say: the robot is no longer where it was
+            self.emergency("no control step was finished in time")
             return
         self._robot.write(order.targets)
         self._written = order.targets

@@ -14,8 +14,12 @@ from typing import Protocol
 
 from wildrobot_cli.errors import ConfigError
 
+FAREWELL = 2.0
+"""How long the guardian may take to end [s]."""
 GUARDIAN = "wildrobot_cli.runtime.guardian"
 _TIOCGSERIAL, _TIOCSSERIAL, _ASYNC_LOW_LATENCY = 0x541E, 0x541F, 0x2000
+_BRIEF = 2e-3
+"""How long a write of another thread is waited for [s]."""
 _SPEEDS = {115_200: termios.B115200}
 
 
@@ -61,9 +65,12 @@ class SerialPort:
             ConfigError: there is none, it is no serial port, or another program has it.
         """
         try:
-            self._fd = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+            opened = os.open(device, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
         except OSError as error:
             raise ConfigError(f"{device}: cannot open: {error.strerror}") from None
+        # Not 0, 1 or 2, where a program that was started without these has its standard streams.
+        self._fd = fcntl.fcntl(opened, fcntl.F_DUPFD_CLOEXEC, 3)
+        os.close(opened)
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             tty.setraw(self._fd)
@@ -107,11 +114,24 @@ class SerialPort:
         """Drop what still waits to be sent, and write this instead, without waiting."""
         with contextlib.suppress(OSError, termios.error):
             termios.tcflush(self._fd, termios.TCOFLUSH)
-            os.write(self._fd, data)
+            _write_past_another(self._fd, data)
 
     def close(self) -> None:
         """Close it."""
         os.close(self._fd)
+
+
+def _write_past_another(fd: int, data: bytes) -> None:
+    """Write; where another thread is in the midst of writing, the kernel refuses for that long."""
+    until = time.monotonic() + _BRIEF
+    while True:
+        try:
+            os.write(fd, data)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
 
 
 def _hand_over_at_once(fd: int) -> None:
@@ -155,4 +175,8 @@ class GuardedPort(SerialPort):
         """Close it; the guardian speaks, and ends."""
         super().close()
         self._pipe.close()
-        self._guardian.wait()
+        try:
+            self._guardian.wait(FAREWELL)
+        except subprocess.TimeoutExpired:  # somebody suspended it
+            self._guardian.kill()
+            self._guardian.wait()

@@ -58,7 +58,9 @@ def check_seconds(seconds: float) -> None:
 
 
 def exit_code(outcome: Outcome) -> int:
-    """128 and the signal's number, 1 for a robot that stopped itself, else 0."""
+    """1 for a robot that stopped itself, 128 and the number of the signal that did, else 0."""
+    if outcome.trip is not None and outcome.trip.cause not in (*WANTED, "emergency"):
+        return 1
     if outcome.interrupted is not None:
         return 128 + outcome.interrupted
     return 0 if outcome.passed else 1
@@ -171,13 +173,14 @@ def _run(loop: Loop, seconds: float, failures: list[BaseException], patience: fl
     with keys(loop):
         thread.start()
         until = math.inf
-        while thread.is_alive():
-            thread.join(REFRESH)
-            if failures:
-                until = min(until, time.monotonic() + patience)
-            if loop.hangs() or time.monotonic() > until:
+        try:
+            while thread.is_alive() and not loop.hangs() and time.monotonic() < until:
+                thread.join(REFRESH)
+                if failures:
+                    until = min(until, time.monotonic() + patience)
+        finally:
+            if thread.is_alive():
                 _end(loop, thread)
-                return
 
 
 def _end(loop: Loop, thread: threading.Thread) -> None:
@@ -195,7 +198,7 @@ def _leave(thread: threading.Thread) -> None:
     """End the program without what C++ does about a thread that is still in a policy: abort."""
     if not thread.is_alive():
         return
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         with suppress(OSError, ValueError):
             stream.flush()
     os._exit(1)

@@ -7,10 +7,9 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
+from wildrobot_cli.runtime.ending import SETTLE
 from wildrobot_cli.runtime.loop import Loop
 
-SETTLE = 0.3
-"""Signals that follow the first within this time are the same wish, sent twice [s]."""
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 IGNORED = (signal.SIGTTIN, signal.SIGTTOU)
 """Would suspend a program in the background with its servos under torque."""

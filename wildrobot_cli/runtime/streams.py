@@ -28,7 +28,7 @@ def say(*lines: str) -> None:
 
 
 def complain(message: str) -> None:
-    """Say why the program ends; where nobody reads it, it ends all the same."""
+    """Say on stderr what went wrong; where nobody reads it, all goes on the same."""
     with suppress(OSError):
         print(message, file=sys.stderr)
     drop_output()
@@ -36,7 +36,7 @@ def complain(message: str) -> None:
 
 def drop_output() -> None:
     """Drop what could not be written: Python would try, and complain, once more when it ends."""
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
         except OSError:

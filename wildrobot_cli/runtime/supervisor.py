@@ -113,10 +113,15 @@ class Supervisor:
         return Order(targets, action, command, self.mode)
 
     def stop(self, trip: Trip, now: float) -> None:
-        """Stop softly: damp the joints, then let go; only a reset ends it."""
+        """Stop softly: damp the joints, then let go; only a reset ends it.
+
+        Servos that are not under torque yet stay so.
+        """
         if self.mode in (Mode.STARTING, Mode.WALKING):
             self.mode, self.trip, self._since = Mode.STOPPING, trip, now
             self.events.append(Event(now, trip.cause, trip.detail))
+            if self._last is None:
+                self._let_go(now)
 
     def emergency(self, cause: str, now: float) -> None:
         """Be stopped at once; the loop takes the torque off, whatever this class is doing."""
@@ -174,11 +179,14 @@ class Supervisor:
         """Brake the joints: a position servo's torque is then minus damping times speed."""
         safety, joints = self._description.safety, self._description.joints
         if self._since is None or self._seen is None or now - self._since >= safety.soft_stop_time:
-            self.mode = Mode.STOPPED
-            self.events.append(Event(now, "stopped", "the servos are without torque"))
+            self._let_go(now)
             return None
         brake = safety.soft_stop_damping / joints.kp * self._speeds
         return (self._seen.encoders - brake).astype(np.float32)
+
+    def _let_go(self, now: float) -> None:
+        self.mode = Mode.STOPPED
+        self.events.append(Event(now, "stopped", "the servos are without torque"))
 
     def _take(self, sensors: Sensors | None, implausible: Trip | None) -> None:
         """Take new readings, joint by joint: one that cannot be keeps what was known of it.

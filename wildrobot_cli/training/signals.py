@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
 from wildrobot_cli.errors import WildRobotError
+from wildrobot_cli.runtime.ending import SETTLE
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +43,9 @@ def stop_requests() -> Iterator[StopRequest]:
     Python runs signal handlers between two of its own instructions, and an iteration is one call
     into compiled code. So a thread listens as well: it answers at once.
 
-    A terminal that closes may send SIGHUP beside another: it is never the second. A signal that
-    the process was started to ignore (a background job's Ctrl-C, SIGHUP by nohup) stays ignored.
+    SIGHUP is never the second, nor is what follows it at once: a session that is ended sends both
+    it and SIGTERM. A signal that the process was started to ignore (a background job's Ctrl-C,
+    SIGHUP by nohup) stays ignored.
     Outside of the main thread, where Python delivers no signals, nothing is changed.
     """
     request = StopRequest()
@@ -74,15 +77,15 @@ def stop_requests() -> Iterator[StopRequest]:
 
 def _listen(ear: int, caught: set[int]) -> None:
     """Read the numbers of signals as they come; say what the first does, obey the second."""
-    heard = 0
+    heard, settled = False, 0.0
     while number := os.read(ear, 1):
-        if number[0] not in caught or (heard and number[0] == signal.SIGHUP):
+        hung_up = number[0] == signal.SIGHUP
+        if number[0] not in caught or (heard and (hung_up or time.monotonic() < settled)):
             continue
-        heard += 1
-        if heard == 1:
-            log.warning("stopping after this iteration; once more to stop at once")
-        else:
+        if heard:
             _exit_now(128 + number[0])
+        heard, settled = True, time.monotonic() + SETTLE * hung_up
+        log.warning("stopping after this iteration; once more to stop at once")
 
 
 def _exit_now(code: int) -> None:
