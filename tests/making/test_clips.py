@@ -59,17 +59,33 @@ def test_a_walk_that_falls_is_an_error(robot, short):
         make_clips(robot, short.model_copy(update={"walks": {"x": walk}}), "x")
 
 
-def test_standing_is_made_bit_for_bit(tmp_path):
-    make(None, tmp_path, ["stand"], lambda _: None)
-    assert (tmp_path / "stand.npz").read_bytes() == (motion_dir() / "stand.npz").read_bytes()
+def assert_as_packaged(folder, names):
+    """Another kind of processor rounds differently: by 5e-11 rad/s at most, between two of them."""
+    assert {path.name for path in folder.iterdir()} == set(names)
+    for name in names:
+        made, packaged = (dict(np.load(place / name)) for place in (folder, motion_dir()))
+        assert made.keys() == packaged.keys()
+        for key, values in packaged.items():
+            assert (made[key].dtype, made[key].shape) == (values.dtype, values.shape)
+            if values.dtype.kind == "f":
+                np.testing.assert_allclose(made[key], values, rtol=0, atol=1e-8, err_msg=name)
+            else:
+                np.testing.assert_array_equal(made[key], values, err_msg=name)
+
+
+def test_standing_is_made_as_it_is_packaged_and_twice_bit_for_bit(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    for folder in (first, second):
+        make(None, folder, ["stand"], lambda _: None)
+    assert (first / "stand.npz").read_bytes() == (second / "stand.npz").read_bytes()
+    assert_as_packaged(first, ["stand.npz"])
 
 
 @pytest.mark.slow
-def test_the_packaged_library_is_made_bit_for_bit(tmp_path):
+def test_the_packaged_library_can_be_made_again(tmp_path):
     verdicts = make(None, tmp_path, [], lambda _: None)
     assert all(verdict.passed for verdict in verdicts)
-    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    assert made == {path.name: path.read_bytes() for path in motion_dir().glob("*.npz")}
+    assert_as_packaged(tmp_path, [path.name for path in motion_dir().glob("*.npz")])
 
 
 def test_an_unknown_walk_gets_the_nearest_name(tmp_path):

@@ -1,5 +1,6 @@
 """The gates that a bundle must hold before it is published."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ OBSERVATIONS = 2000
 """Observations that onnxruntime and JAX are compared on."""
 ROLLOUTS = 32
 """Rollouts of the closed loop."""
+FOLLOWED = "loop.npz"
+"""What the closed loop writes."""
 FREE_STEPS = 10
 """Control steps for which a free-running loop must follow closely."""
 FREE_TOLERANCE = 1e-4
@@ -109,25 +112,53 @@ def largest_gap(name: str, gap: np.ndarray, columns: Sequence[str], limit: float
 
 
 def run_closed_loop(bundle: Path, trace: Trace, work: Path) -> dict[str, Trace]:
-    """Follow a trace in a process without JAX; return its rows by kind: `forced`, `free`, ...
+    """Follow a trace without JAX, a share of the rollouts in a process on each core.
+
+    Returns:
+        Rows by kind: `forced`, `free`, ...
 
     Raises:
-        WildRobotError: the process failed.
+        WildRobotError: a process failed.
     """
-    given, taken = work / "trace.npz", work / "loop.npz"
+    count = trace["command"].shape[1]
+    shares = np.array_split(np.arange(count), min(count, os.cpu_count() or 1))
+    folders = [work / f"share-{number}" for number in range(len(shares))]
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for folder, share in zip(folders, shares, strict=True):
+            part = {name: rows[:, share] for name, rows in trace.items()}
+            processes.append(_follow(bundle, part, folder))
+        for process in processes:
+            _, said = process.communicate()
+            if process.returncode:
+                lines = said.strip().splitlines() or ["no message"]
+                raise WildRobotError(f"the closed loop did not run: {lines[-1]}")
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+    parts = [_arrays(folder / FOLLOWED) for folder in folders]
+    results: dict[str, Trace] = {}
+    for name in parts[0]:
+        kind, _, row = name.partition("/")
+        results.setdefault(kind, {})[row] = np.concatenate([part[name] for part in parts], axis=1)
+    return results
+
+
+def _follow(bundle: Path, trace: Trace, folder: Path) -> "subprocess.Popen[str]":
+    """Begin to follow some rollouts, in a process of their own."""
+    folder.mkdir()
+    given, taken = folder / "trace.npz", folder / FOLLOWED
     np.savez(given, **trace)  # type: ignore[arg-type]
     module = "wildrobot_cli.simulated.closed_loop"
     command = [sys.executable, "-m", module, str(bundle), str(given), str(taken)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise WildRobotError(f"the closed loop did not run: {lines[-1]}")
-    results: dict[str, Trace] = {}
-    with np.load(taken, allow_pickle=False) as file:
-        for name in file.files:
-            kind, _, row = name.partition("/")
-            results.setdefault(kind, {})[row] = file[name]
-    return results
+    silence = subprocess.DEVNULL
+    return subprocess.Popen(command, stdout=silence, stderr=subprocess.PIPE, text=True)
+
+
+def _arrays(file: Path) -> Trace:
+    with np.load(file, allow_pickle=False) as arrays:
+        return {name: arrays[name] for name in arrays.files}
 
 
 def forced_gates(

@@ -5,10 +5,8 @@ that nothing of the training can help. `BUNDLE` is a bundle's folder or zip, `TR
 `.npz` files.
 """
 
-import os
 import sys
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -72,17 +70,10 @@ def _columns(rows: list[dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
 
 
 def follow_all(bundle: Bundle, trace: Rows, forced: bool, quantized: bool) -> dict[str, np.ndarray]:
-    """Follow every rollout of a trace, on all cores. Shapes (T, N, ...)."""
-    count = trace["command"].shape[1]
-    shares = np.array_split(np.arange(count), min(count, os.cpu_count() or 1))
-
-    def some(indices: np.ndarray) -> list[dict[str, np.ndarray]]:
-        runtime = Runtime(bundle, quantized)
-        rollouts = ({name: rows[:, index] for name, rows in trace.items()} for index in indices)
-        return [runtime.follow(rollout, forced) for rollout in rollouts]
-
-    with ThreadPoolExecutor(len(shares)) as pool:
-        results = [rows for share in pool.map(some, shares) for rows in share]
+    """Follow every rollout of a trace. Shapes (T, N, ...)."""
+    runtime, count = Runtime(bundle, quantized), trace["command"].shape[1]
+    rollouts = ({name: rows[:, index] for name, rows in trace.items()} for index in range(count))
+    results = [runtime.follow(rollout, forced) for rollout in rollouts]
     return {name: np.stack([rows[name] for rows in results], axis=1) for name in results[0]}
 
 
