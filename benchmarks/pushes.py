@@ -23,7 +23,7 @@ from wildrobot_cli.commands.settings import prepare_jax
 from wildrobot_cli.config.scenario import load_scenarios
 from wildrobot_cli.evaluation.measuring import Subject
 from wildrobot_cli.evaluation.rollout import rollout
-from wildrobot_cli.runtime.rotations import to_heading_frame
+from wildrobot_cli.runtime.observing.rotations import to_heading_frame
 from wildrobot_cli.training.policy import Policy
 from wildrobot_cli.training.run_folder import open_run
 

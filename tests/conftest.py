@@ -200,6 +200,6 @@ def bundle_folder(prepared, tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(bundle_folder):
     """The same, read and verified."""
-    from wildrobot_cli.runtime.bundle import open_bundle
+    from wildrobot_cli.runtime.bundles.bundle import open_bundle
 
     return open_bundle(bundle_folder)

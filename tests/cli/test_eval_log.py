@@ -10,9 +10,9 @@ import pytest
 pytest.importorskip("onnxruntime")
 
 from wildrobot_cli.config.loader import dump
-from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.control.supervisor import Event, Mode, Order
 from wildrobot_cli.runtime.log import MODES, RunLog
-from wildrobot_cli.runtime.supervisor import Event, Mode, Order
 from wildrobot_cli.simulated.closed_loop import Runtime
 from wildrobot_cli.simulated.configuration import simulation_config
 from wildrobot_cli.simulated.robot import SimulatedRobot

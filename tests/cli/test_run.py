@@ -12,7 +12,7 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-from wildrobot_cli.runtime.bundle import checksums
+from wildrobot_cli.runtime.bundles.bundle import checksums
 from wildrobot_cli.simulated.closed_loop import Runtime
 from wildrobot_cli.simulated.robot import STATE
 

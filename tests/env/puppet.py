@@ -9,7 +9,7 @@ from brax.envs.base import State
 
 from wildrobot_cli import Robot, WildRobotEnv
 from wildrobot_cli.physics.protocol import Params, PhysicsState
-from wildrobot_cli.runtime.observations import TERMS, Readings
+from wildrobot_cli.runtime.observing.observations import TERMS, Readings
 
 SETTINGS = tuple(
     f"env.{setting}"

@@ -8,7 +8,7 @@ import pytest
 from wildrobot_cli.config.environment import CommandConfig
 from wildrobot_cli.env.commands import command_at, draw_schedule, narrowed
 from wildrobot_cli.env.gait import foot_phases, swing_height
-from wildrobot_cli.runtime.estimation import TURN, advance_phase
+from wildrobot_cli.runtime.observing.estimation import TURN, advance_phase
 
 
 def commands(**changes) -> CommandConfig:

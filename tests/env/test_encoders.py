@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.env.encoders import draw_reads, read_half
-from wildrobot_cli.runtime.bus_robot import BusRobot
-from wildrobot_cli.runtime.calibration import Calibration
-from wildrobot_cli.runtime.clock import Clock
-from wildrobot_cli.runtime.estimator import Estimator
-from wildrobot_cli.runtime.imu import ImuReading
-from wildrobot_cli.runtime.observations import Part
+from wildrobot_cli.runtime.control.estimator import Estimator
+from wildrobot_cli.runtime.observing.clock import Clock
+from wildrobot_cli.runtime.observing.observations import Part
+from wildrobot_cli.runtime.robots.bus_robot import BusRobot
+from wildrobot_cli.runtime.robots.calibration import Calibration
+from wildrobot_cli.runtime.robots.imu import ImuReading
 
 DT, STEPS = 0.02, 12
 ANGLES = np.cumsum(np.random.default_rng(0).normal(0, 0.02, (STEPS + 1, 11)), axis=0)

@@ -7,7 +7,7 @@ import pytest
 
 from wildrobot_cli.config.disturbances import BumpConfig, TerrainConfig
 from wildrobot_cli.env.ground import above, draw_ground, height_at, normal_at, planes_under
-from wildrobot_cli.runtime.rotations import up_vector
+from wildrobot_cli.runtime.observing.rotations import up_vector
 
 BUMPS = BumpConfig(height=(0.02, 0.02), wavelength=(0.2, 1.0))
 PLACES = np.random.default_rng(0).uniform(-4, 4, (4000, 2))

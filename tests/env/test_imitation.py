@@ -12,7 +12,7 @@ from wildrobot_cli import EnvConfig, WildRobotEnv
 from wildrobot_cli.env.ground import Ground
 from wildrobot_cli.env.imitation import ImitationEnv, training_env
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.clock import Clock, frequency_at
+from wildrobot_cli.runtime.observing.clock import Clock, frequency_at
 
 ENVS, STEPS = 64, 12
 

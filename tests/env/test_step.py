@@ -10,7 +10,7 @@ import pytest
 from puppet import put, read, tilt, turn
 
 from wildrobot_cli.env import rewards
-from wildrobot_cli.runtime.observations import quantize
+from wildrobot_cli.runtime.observing.observations import quantize
 
 IDLE = jnp.zeros(11)
 TURN = 2 * np.pi

@@ -7,7 +7,7 @@ from wildrobot_cli.config.environment import ObservationTerm, RewardTerm, Termin
 from wildrobot_cli.env import privileged, rewards, terminations
 from wildrobot_cli.env.terms import bind, check_names
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime import observations
+from wildrobot_cli.runtime.observing import observations
 
 
 def refusal(robot, terms, registry=rewards.TERMS, path="env.rewards") -> str:

@@ -7,7 +7,7 @@ import pytest
 def prove(prepared, tmp_path):
     """Prove files on a few of the rollouts."""
     from wildrobot_cli.export.files import write_bundle, zip_of
-    from wildrobot_cli.runtime.bundle import open_bundle
+    from wildrobot_cli.runtime.bundles.bundle import open_bundle
 
     def run(files):
         folder = tmp_path / "bundle"

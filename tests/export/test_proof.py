@@ -12,8 +12,8 @@ from onnx import numpy_helper
 from wildrobot_cli.export import proof
 from wildrobot_cli.export.document import as_metadata
 from wildrobot_cli.export.proof import Gate, Kind
-from wildrobot_cli.runtime.parsing import parse
-from wildrobot_cli.runtime.policy import OnnxPolicy
+from wildrobot_cli.runtime.bundles.parsing import parse
+from wildrobot_cli.runtime.bundles.policy import OnnxPolicy
 from wildrobot_cli.simulated.closed_loop import Runtime
 
 
@@ -50,7 +50,7 @@ def with_description(files, change):
 @pytest.fixture(scope="module")
 def honest(prepared, tmp_path_factory):
     from wildrobot_cli.export.files import write_bundle, zip_of
-    from wildrobot_cli.runtime.bundle import open_bundle
+    from wildrobot_cli.runtime.bundles.bundle import open_bundle
 
     folder = tmp_path_factory.mktemp("honest") / "bundle"
     write_bundle(folder, prepared.files)
@@ -138,14 +138,14 @@ def follow(runtime, trace, forced):
 def test_contact_does_not_magnify_the_last_bits_of_a_target(prepared, bundle):
     """A policy that is off by float32's rounding is the same policy, wherever a sole pivots."""
     runtime = Runtime(bundle, quantized=False)
-    exact, honest = follow(runtime, prepared.trace, forced=True), runtime.policy
+    exact, honest = follow(runtime, prepared.trace, forced=True), runtime.bundles.policy
     rng = np.random.default_rng(0)
 
     def rounded(observation):
         targets, action = honest(observation)
         return targets + rng.uniform(-3e-7, 3e-7, targets.shape).astype(np.float32), action
 
-    runtime.policy = rounded
+    runtime.bundles.policy = rounded
     off = follow(runtime, prepared.trace, forced=True)
     assert 0 < np.abs(off["targets"] - exact["targets"]).max() < 1e-6
     np.testing.assert_array_equal(off["observation"], exact["observation"])

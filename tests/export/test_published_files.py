@@ -11,9 +11,9 @@ import pytest
 from wildrobot_cli.export import export as exports
 from wildrobot_cli.export import job as jobs
 from wildrobot_cli.export.export import export_bundle
-from wildrobot_cli.runtime.bundle import open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
+from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.golden import replay
-from wildrobot_cli.runtime.policy import load
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.export.export import _folder_beside
 from wildrobot_cli.export.files import check_target, publish, write_bundle, zip_of
-from wildrobot_cli.runtime.bundle import open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
 
 FILES = {"policy.json": b"{}", "policy.onnx": b"first"}
 NEW = {"policy.json": b"{}", "policy.onnx": b"second"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.motion.frames import frames_at
-from wildrobot_cli.runtime.rotations import yaw
+from wildrobot_cli.runtime.observing.rotations import yaw
 
 
 def test_at_the_frames_times_are_the_frames(swaying):

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.runtime import servo_protocol as protocol
-from wildrobot_cli.runtime.bus_robot import BusRobot
-from wildrobot_cli.runtime.calibration import ENTRY, Calibration
-from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.hardware import Facts
-from wildrobot_cli.runtime.imu import ImuReading
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.control.supervisor import Supervisor
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
-from wildrobot_cli.runtime.supervisor import Supervisor
+from wildrobot_cli.runtime.robots import servo_protocol as protocol
+from wildrobot_cli.runtime.robots.bus_robot import BusRobot
+from wildrobot_cli.runtime.robots.calibration import ENTRY, Calibration
+from wildrobot_cli.runtime.robots.hardware import Facts
+from wildrobot_cli.runtime.robots.imu import ImuReading
 
 
 class Clock:

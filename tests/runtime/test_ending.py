@@ -91,7 +91,7 @@ def test_both_programs_end_so(tmp_path, module):
     """The signal comes while they read a bundle."""
     code = (
         "import runpy, signal, sys\n"
-        "from wildrobot_cli.runtime import bundle\n"
+        "from wildrobot_cli.runtime.bundles import bundle\n"
         "bundle.read_files = lambda path: signal.raise_signal(signal.SIGHUP)\n"
         f"sys.argv[1:] = {['run', 'b'] if module == 'wildrobot_cli' else ['b']}\n"
         f"runpy.run_module({module!r}, run_name='__main__')\n"

@@ -8,10 +8,10 @@ import pytest
 
 pytest.importorskip("onnxruntime")
 
-from wildrobot_cli.runtime.bundle import GOLDEN
+from wildrobot_cli.runtime.bundles.bundle import GOLDEN
+from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.golden import TOLERANCE, read_golden
 from wildrobot_cli.runtime.golden import replay as follow
-from wildrobot_cli.runtime.policy import load
 
 
 def with_trace(bundle, trace):

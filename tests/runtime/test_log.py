@@ -7,9 +7,9 @@ import pytest
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import log as logs
-from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.control.supervisor import Event, Mode, Order
 from wildrobot_cli.runtime.log import RunLog, is_log, log_folder, read_events, read_log
-from wildrobot_cli.runtime.supervisor import Event, Mode, Order
 
 JOINTS = 11
 

@@ -9,8 +9,8 @@ import pytest
 from rigs import Rig
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.runtime.control.limits import TargetLimits
 from wildrobot_cli.runtime.keys import _obey
-from wildrobot_cli.runtime.limits import TargetLimits
 from wildrobot_cli.runtime.log import MODES
 from wildrobot_cli.runtime.session import Outcome
 

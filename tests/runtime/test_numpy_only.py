@@ -20,7 +20,7 @@ for heavy in ("jax", "brax", "mujoco", "pydantic", "yaml", "typer", "rich", "sci
         continue
     raise SystemExit(f"{heavy} is installed here")
 import pkgutil, wildrobot_cli.runtime
-for module in pkgutil.iter_modules(wildrobot_cli.runtime.__path__, "wildrobot_cli.runtime."):
+for module in pkgutil.walk_packages(wildrobot_cli.runtime.__path__, "wildrobot_cli.runtime."):
     __import__(module.name)
 from wildrobot_cli.runtime.__main__ import main
 raise SystemExit(main([bundle]))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from wildrobot_cli.runtime.control.supervisor import Mode, Order
+from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.screen import WIDTH, plain_display, status_line
-from wildrobot_cli.runtime.supervisor import Mode, Order
-from wildrobot_cli.runtime.watchdogs import Trip
 
 
 @pytest.fixture

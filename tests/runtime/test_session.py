@@ -17,9 +17,9 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import loop, session
+from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.session import Outcome, check_seconds, exit_code, run_session
-from wildrobot_cli.runtime.watchdogs import Trip
 
 
 @pytest.fixture

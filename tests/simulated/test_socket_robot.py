@@ -5,7 +5,7 @@ import time
 import pytest
 
 from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.runtime.socket_robot import SocketRobot
+from wildrobot_cli.runtime.robots.socket_robot import SocketRobot
 
 
 def test_a_robot_that_ended_is_not_waited_for(tmp_path):

@@ -13,8 +13,8 @@ from wildrobot_cli.env import privileged
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.mirror import mirror_angles
-from wildrobot_cli.runtime import observations
-from wildrobot_cli.runtime.estimation import TURN
+from wildrobot_cli.runtime.observing import observations
+from wildrobot_cli.runtime.observing.estimation import TURN
 from wildrobot_cli.training.networks import network_factory
 from wildrobot_cli.training.symmetry import Reflection, symmetry_of, term_images
 

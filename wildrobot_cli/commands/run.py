@@ -16,16 +16,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.runtime.bundle import Bundle, open_bundle
-from wildrobot_cli.runtime.bus_robot import check_bus, open_bus_robot
+from wildrobot_cli.runtime.bundles.bundle import Bundle, open_bundle
+from wildrobot_cli.runtime.control.limits import check_command
 from wildrobot_cli.runtime.golden import check_golden
-from wildrobot_cli.runtime.hardware import Robot
-from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import is_log, log_folder
+from wildrobot_cli.runtime.robots.bus_robot import check_bus, open_bus_robot
+from wildrobot_cli.runtime.robots.hardware import Robot
+from wildrobot_cli.runtime.robots.socket_robot import SocketRobot
 from wildrobot_cli.runtime.screen import Display
 from wildrobot_cli.runtime.session import Outcome, check_seconds, run_session
 from wildrobot_cli.runtime.signals import undisturbed
-from wildrobot_cli.runtime.socket_robot import SocketRobot
 
 if TYPE_CHECKING:
     from wildrobot_cli.robot import Robot as SimulatedBody

@@ -46,7 +46,7 @@ class PrivilegedTerm(Term):
 
 
 class ObservationTerm(PrivilegedTerm):
-    """A term of `runtime/observations.py`, for the policy, by name."""
+    """A term of `runtime/observing/observations.py`, for the policy, by name."""
 
     history: Annotated[int, Field(ge=0, le=50)] = 0
     """How many earlier control steps of the term the policy sees, too, the newest first."""

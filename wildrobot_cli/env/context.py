@@ -13,8 +13,8 @@ import numpy as np
 from wildrobot_cli.env.gait import foot_phases
 from wildrobot_cli.physics.protocol import PhysicsState
 from wildrobot_cli.robot import Foot, Robot
-from wildrobot_cli.runtime.estimation import TURN
-from wildrobot_cli.runtime.rotations import to_heading_frame, up_vector, wrap_angle, yaw
+from wildrobot_cli.runtime.observing.estimation import TURN
+from wildrobot_cli.runtime.observing.rotations import to_heading_frame, up_vector, wrap_angle, yaw
 
 
 class StepContext(NamedTuple):

@@ -19,7 +19,7 @@ from wildrobot_cli.env.events import (
     drop,
     push_wrench,
 )
-from wildrobot_cli.runtime.observations import quantize
+from wildrobot_cli.runtime.observing.observations import quantize
 
 
 @struct.dataclass

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from wildrobot_cli.runtime.estimation import Sensed, oldest_readings, renewed
+from wildrobot_cli.runtime.observing.estimation import Sensed, oldest_readings, renewed
 
 
 @struct.dataclass

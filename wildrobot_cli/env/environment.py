@@ -22,10 +22,10 @@ from wildrobot_cli.env.terms import bind
 from wildrobot_cli.physics.factory import make_engine
 from wildrobot_cli.physics.protocol import Engine, Params, PhysicsState
 from wildrobot_cli.robot import Robot, load_robot
-from wildrobot_cli.runtime import observations
-from wildrobot_cli.runtime.clock import frequency_at
-from wildrobot_cli.runtime.estimation import TURN, advance_heading, advance_phase
-from wildrobot_cli.runtime.rotations import yaw
+from wildrobot_cli.runtime.observing import observations
+from wildrobot_cli.runtime.observing.clock import frequency_at
+from wildrobot_cli.runtime.observing.estimation import TURN, advance_heading, advance_phase
+from wildrobot_cli.runtime.observing.rotations import yaw
 
 __all__ = ["POLICY_KEY", "VALUE_KEY", "Episode", "WildRobotEnv"]
 

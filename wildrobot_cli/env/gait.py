@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from wildrobot_cli.runtime.estimation import TURN
+from wildrobot_cli.runtime.observing.estimation import TURN
 
 
 def foot_phases(phase: jax.Array) -> jax.Array:

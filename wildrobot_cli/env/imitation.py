@@ -14,7 +14,7 @@ from wildrobot_cli.env.ground import height_at
 from wildrobot_cli.env.reference import FEATURES, MOVING, PHASE, SPEED, Reference, Start
 from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.rotations import yaw
+from wildrobot_cli.runtime.observing.rotations import yaw
 
 _START_KEY = 1
 """Folded into a reset's key; small numbers, that `jax.random.split` does not fold in."""

@@ -12,8 +12,8 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.features import Style
 from wildrobot_cli.motion.library import Frames, load_clips, load_library, motion_dir
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.clock import Clock
-from wildrobot_cli.runtime.estimation import TURN
+from wildrobot_cli.runtime.observing.clock import Clock
+from wildrobot_cli.runtime.observing.estimation import TURN
 
 PACKAGED = "packaged"
 """Stands for the robot's own library."""

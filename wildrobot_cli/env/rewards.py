@@ -5,8 +5,8 @@ import jax.numpy as jnp
 
 from wildrobot_cli.env.context import StepContext
 from wildrobot_cli.env.gait import swing_height
-from wildrobot_cli.runtime.estimation import TURN
-from wildrobot_cli.runtime.rotations import to_heading_frame
+from wildrobot_cli.runtime.observing.estimation import TURN
+from wildrobot_cli.runtime.observing.rotations import to_heading_frame
 
 BEARING = 0.05
 """A sole bears load above this share of the robot's weight."""

@@ -6,8 +6,8 @@ import jax.numpy as jnp
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.env.episode import Episode
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.estimation import Memory, Sensed, assemble
-from wildrobot_cli.runtime.observations import Readings
+from wildrobot_cli.runtime.observing.estimation import Memory, Sensed, assemble
+from wildrobot_cli.runtime.observing.observations import Readings
 
 
 def read_sensors(

@@ -22,12 +22,12 @@ from wildrobot_cli.evaluation.gates import judge as judge_gates
 from wildrobot_cli.evaluation.measuring import servo_limits
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.trajectory import Trajectory
-from wildrobot_cli.runtime.archives import read_arrays
-from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.estimation import root_heading
+from wildrobot_cli.runtime.bundles.archives import read_arrays
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.bundles.parsing import parse
+from wildrobot_cli.runtime.control.supervisor import WANTED, Mode
 from wildrobot_cli.runtime.log import EVENTS, MODES, read_events, read_log, row_type
-from wildrobot_cli.runtime.parsing import parse
-from wildrobot_cli.runtime.supervisor import WANTED, Mode
+from wildrobot_cli.runtime.observing.estimation import root_heading
 from wildrobot_cli.simulated.configuration import check_same
 from wildrobot_cli.simulated.robot import SimulatedRobot
 from wildrobot_cli.simulated.server import ENV, TRUTH

@@ -10,10 +10,10 @@ from wildrobot_cli.config.deploy import DeployConfig
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.clock import Clock
-from wildrobot_cli.runtime.description import SCHEMA_VERSION
-from wildrobot_cli.runtime.observations import MEANINGS, term_sizes
-from wildrobot_cli.runtime.policy import ACTION, INPUT, TARGETS
+from wildrobot_cli.runtime.bundles.description import SCHEMA_VERSION
+from wildrobot_cli.runtime.bundles.policy import ACTION, INPUT, TARGETS
+from wildrobot_cli.runtime.observing.clock import Clock
+from wildrobot_cli.runtime.observing.observations import MEANINGS, term_sizes
 from wildrobot_cli.training.records import read_record
 from wildrobot_cli.training.run_folder import RunFolder
 

@@ -18,7 +18,7 @@ from wildrobot_cli.export.files import (
 )
 from wildrobot_cli.export.job import Export, Job
 from wildrobot_cli.export.traces import record
-from wildrobot_cli.runtime.bundle import open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 Report = Callable[[str], None]

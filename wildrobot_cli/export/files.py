@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundle import CHECKSUMS, checksums, is_bundle, read_files
+from wildrobot_cli.runtime.bundles.bundle import CHECKSUMS, checksums, is_bundle, read_files
 from wildrobot_cli.training.run_folder import RunFolder
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)

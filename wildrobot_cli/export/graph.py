@@ -9,7 +9,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from wildrobot_cli.env.environment import POLICY_KEY
-from wildrobot_cli.runtime.policy import ACTION, INPUT, TARGETS
+from wildrobot_cli.runtime.bundles.policy import ACTION, INPUT, TARGETS
 from wildrobot_cli.training.symmetry import Reflection, Symmetry
 
 OPSET = 17

@@ -22,8 +22,9 @@ from wildrobot_cli.export.files import (
     readme,
 )
 from wildrobot_cli.export.traces import Trace
-from wildrobot_cli.runtime.bundle import DESCRIPTION, GOLDEN, README, Bundle
-from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.bundles.bundle import DESCRIPTION, GOLDEN, README, Bundle
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.bundles.policy import ACTION, TARGETS, OnnxPolicy, load
 from wildrobot_cli.runtime.golden import (
     KEYS,
     QUANTIZED_RMS,
@@ -32,7 +33,6 @@ from wildrobot_cli.runtime.golden import (
     quantized_gap,
     replay,
 )
-from wildrobot_cli.runtime.policy import ACTION, TARGETS, OnnxPolicy, load
 from wildrobot_cli.training.policy import Policy, load_policy
 from wildrobot_cli.training.run_folder import RunFolder
 from wildrobot_cli.training.symmetry import symmetry_of

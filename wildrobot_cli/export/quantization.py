@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 
-from wildrobot_cli.runtime.policy import INPUT
+from wildrobot_cli.runtime.bundles.policy import INPUT
 
 CALIBRATION = 2000
 """Observations that the ranges of the activations are measured on."""

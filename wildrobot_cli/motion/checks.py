@@ -13,7 +13,7 @@ from wildrobot_cli.motion.limits import CheckLimits
 from wildrobot_cli.motion.mirror import mirror_angles
 from wildrobot_cli.motion.rates import mean_command
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.rotations import up_vector
+from wildrobot_cli.runtime.observing.rotations import up_vector
 
 ROUNDING = 9
 """Digits to which a saturated servo is at its limit and not beyond."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from wildrobot_cli.motion.soles import Soles
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.rotations import to_heading_frame, up_vector, yaw
+from wildrobot_cli.runtime.observing.rotations import to_heading_frame, up_vector, yaw
 
 Array = Any
 

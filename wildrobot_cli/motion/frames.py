@@ -6,7 +6,7 @@ import numpy as np
 
 from wildrobot_cli.motion.clip import Clip
 from wildrobot_cli.motion.quaternions import about, multiply, rotate, slerp
-from wildrobot_cli.runtime.rotations import wrap_angle, yaw
+from wildrobot_cli.runtime.observing.rotations import wrap_angle, yaw
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from wildrobot_cli.motion.quaternions import conjugate, multiply, to_vector
-from wildrobot_cli.runtime.rotations import to_heading_frame, yaw
+from wildrobot_cli.runtime.observing.rotations import to_heading_frame, yaw
 
 
 def differences(

@@ -8,7 +8,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.motion.clip import Clip, make_clip
-from wildrobot_cli.runtime.archives import read_arrays
+from wildrobot_cli.runtime.bundles.archives import read_arrays
 
 MAX_BYTES = 2**28
 """Arrays that unpack to more than this are no clip."""

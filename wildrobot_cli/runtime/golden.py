@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.archives import read_arrays
-from wildrobot_cli.runtime.bundle import GOLDEN, LARGEST, Bundle
-from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.estimator import Estimator, Sensors
-from wildrobot_cli.runtime.limits import TargetLimits
-from wildrobot_cli.runtime.policy import OnnxPolicy, load
+from wildrobot_cli.runtime.bundles.archives import read_arrays
+from wildrobot_cli.runtime.bundles.bundle import GOLDEN, LARGEST, Bundle
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.bundles.policy import OnnxPolicy, load
+from wildrobot_cli.runtime.control.estimator import Estimator, Sensors
+from wildrobot_cli.runtime.control.limits import TargetLimits
 
 TOLERANCE = 1e-5
 """Largest difference of an observation, action or target that counts as the same."""

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
-from wildrobot_cli.runtime.archives import read_arrays
-from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.supervisor import Event, Mode, Order
+from wildrobot_cli.runtime.bundles.archives import read_arrays
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.control.supervisor import Event, Mode, Order
 
 ROWS, EVENTS = "log.npz", "events.jsonl"
 UNFINISHED, HEADER = "rows.bin", "policy.json"

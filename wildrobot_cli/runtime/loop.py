@@ -9,13 +9,13 @@ from functools import partial
 import numpy as np
 
 from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.hardware import Robot
-from wildrobot_cli.runtime.limits import LastCheck
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.control.limits import LastCheck
+from wildrobot_cli.runtime.control.supervisor import Mode, Order, Supervisor
+from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.log import RunLog
-from wildrobot_cli.runtime.supervisor import Mode, Order, Supervisor
-from wildrobot_cli.runtime.watchdogs import Trip
+from wildrobot_cli.runtime.robots.hardware import Robot
 
 PATIENCE = 2.0
 """How long the first complete reading is waited for [s]."""

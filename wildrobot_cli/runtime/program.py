@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable, WildRobotError
-from wildrobot_cli.runtime.bundle import Bundle, open_bundle
-from wildrobot_cli.runtime.bus_robot import check_bus, open_bus_robot
+from wildrobot_cli.runtime.bundles.bundle import Bundle, open_bundle
+from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.golden import TOLERANCE, check_golden, replay
 from wildrobot_cli.runtime.keys import HELP
 from wildrobot_cli.runtime.log import log_folder
-from wildrobot_cli.runtime.policy import load
+from wildrobot_cli.runtime.robots.bus_robot import check_bus, open_bus_robot
 from wildrobot_cli.runtime.screen import plain_display
 from wildrobot_cli.runtime.session import check_seconds, exit_code, run_session, summary
 from wildrobot_cli.runtime.streams import complain, say

@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from wildrobot_cli.runtime.control.supervisor import Event, Mode
+from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.log import RunLog
-from wildrobot_cli.runtime.supervisor import Event, Mode
-from wildrobot_cli.runtime.watchdogs import Trip
 
 WIDTH = 79
 """Columns of the status line; on a narrower terminal it is cut to that."""

@@ -14,19 +14,19 @@ from pathlib import Path
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, WildRobotError
-from wildrobot_cli.runtime.bundle import Bundle
+from wildrobot_cli.runtime.bundles.bundle import Bundle
+from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.chore import REFRESH, Chore
-from wildrobot_cli.runtime.hardware import Robot, check_fits
+from wildrobot_cli.runtime.control.limits import check_command
+from wildrobot_cli.runtime.control.supervisor import WANTED, Event, Supervisor
+from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.keys import keys, on_terminal
-from wildrobot_cli.runtime.limits import check_command
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
-from wildrobot_cli.runtime.policy import load
 from wildrobot_cli.runtime.priority import hurry
+from wildrobot_cli.runtime.robots.hardware import Robot, check_fits
 from wildrobot_cli.runtime.screen import Display, Screen, status_line
 from wildrobot_cli.runtime.signals import signals
-from wildrobot_cli.runtime.supervisor import WANTED, Event, Supervisor
-from wildrobot_cli.runtime.watchdogs import Trip
 
 PATIENCE = 1.0
 """How much longer than a soft stop the loop may take to end before its torque is taken [s]."""
@@ -88,7 +88,7 @@ def run_session(
 
     However this ends, the servos are without torque: what goes wrong here stops the robot softly,
     and at once when the loop does not follow, or hangs. Of a bus, a guardian sees to it when this
-    process is killed or suspended (`runtime.guardian`).
+    process is killed or suspended (`runtime.robots.guardian`).
 
     Args:
         bundle: the policy.

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.runtime.bundle import Bundle, open_bundle
-from wildrobot_cli.runtime.description import Description
-from wildrobot_cli.runtime.estimator import Estimator
-from wildrobot_cli.runtime.limits import TargetLimits
-from wildrobot_cli.runtime.policy import OnnxPolicy, load
+from wildrobot_cli.runtime.bundles.bundle import Bundle, open_bundle
+from wildrobot_cli.runtime.bundles.description import Description
+from wildrobot_cli.runtime.bundles.policy import OnnxPolicy, load
+from wildrobot_cli.runtime.control.estimator import Estimator
+from wildrobot_cli.runtime.control.limits import TargetLimits
 from wildrobot_cli.simulated.configuration import simulation_config
 from wildrobot_cli.simulated.robot import STATE, SimulatedRobot
 

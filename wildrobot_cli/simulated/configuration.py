@@ -13,8 +13,8 @@ from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.config.loader import read_yaml, validate
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.bundle import DESCRIPTION, Bundle
-from wildrobot_cli.runtime.description import Description
+from wildrobot_cli.runtime.bundles.bundle import DESCRIPTION, Bundle
+from wildrobot_cli.runtime.bundles.description import Description
 
 CONFIG = "config.yaml"
 """Name of the configuration's file in a bundle."""

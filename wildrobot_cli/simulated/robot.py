@@ -6,8 +6,8 @@ import numpy as np
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.physics.model import engine_model
 from wildrobot_cli.robot import Robot, load_robot
-from wildrobot_cli.runtime.estimator import Sensors
-from wildrobot_cli.runtime.observations import quantize
+from wildrobot_cli.runtime.control.estimator import Sensors
+from wildrobot_cli.runtime.observing.observations import quantize
 
 STATE = ("qpos", "qvel", "qacc_warmstart")
 """What a simulation is set to, with the time."""

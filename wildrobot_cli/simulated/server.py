@@ -18,10 +18,10 @@ import numpy as np
 
 from wildrobot_cli.config.environment import EnvConfig
 from wildrobot_cli.config.loader import load
-from wildrobot_cli.runtime import packets
-from wildrobot_cli.runtime.estimator import Sensors
+from wildrobot_cli.runtime.control.estimator import Sensors
 from wildrobot_cli.runtime.priority import hurry
-from wildrobot_cli.runtime.socket_robot import ROBOT
+from wildrobot_cli.runtime.robots import packets
+from wildrobot_cli.runtime.robots.socket_robot import ROBOT
 from wildrobot_cli.simulated.robot import SimulatedRobot
 
 ENV, FAULTS, TRUTH = "env.yaml", "faults.json", "truth.npz"

@@ -17,7 +17,7 @@ import numpy as np
 
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable, RunError, WildRobotError
-from wildrobot_cli.runtime.archives import read_arrays
+from wildrobot_cli.runtime.bundles.archives import read_arrays
 from wildrobot_cli.training.learner import Recording
 from wildrobot_cli.training.run_folder import RunFolder
 

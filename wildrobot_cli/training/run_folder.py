@@ -14,7 +14,7 @@ from typing import Any
 from wildrobot_cli.config.loader import dump
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
-from wildrobot_cli.runtime.bundle import CHECKSUMS
+from wildrobot_cli.runtime.bundles.bundle import CHECKSUMS
 from wildrobot_cli.runtime.log import is_log
 
 _PACKAGES = ("wildrobot", "jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy")

@@ -14,8 +14,8 @@ from brax.envs.base import State
 from wildrobot_cli.env.context import StepContext
 from wildrobot_cli.env.environment import VALUE_KEY, Episode, WildRobotEnv
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.estimation import root_heading
-from wildrobot_cli.runtime.rotations import up_vector
+from wildrobot_cli.runtime.observing.estimation import root_heading
+from wildrobot_cli.runtime.observing.rotations import up_vector
 from wildrobot_cli.validation.checks import Check
 from wildrobot_cli.validation.compare import play
 from wildrobot_cli.validation.health import check_model

@@ -9,7 +9,7 @@ from wildrobot_cli.motion.clip import Clip, make_clip
 from wildrobot_cli.motion.importers.options import ImportOptions
 from wildrobot_cli.motion.quaternions import about, multiply, rotate
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.runtime.rotations import yaw
+from wildrobot_cli.runtime.observing.rotations import yaw
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,1 @@
+"""Policy bundles: read, verified, loaded; nothing in them is trusted."""

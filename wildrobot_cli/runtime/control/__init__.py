@@ -1,0 +1,1 @@
+"""From sensors to safe targets: the state machine, watchdogs and limits."""
