@@ -11,7 +11,8 @@ from wildrobot_cli.cli.animating import show_video, video_file
 from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
 from wildrobot_cli.commands.settings import load_config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
-from wildrobot_cli.evaluation.run_log import ENDINGS, SCENARIO, evaluate_log
+from wildrobot_cli.evaluation.logged import ENDINGS
+from wildrobot_cli.evaluation.run_log import SCENARIO, evaluate_log
 from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
 from wildrobot_cli.evaluation.video import animate
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.evaluation.run_log import CUT_OFF, EMERGENCY, ENDINGS, STOPPED, _failure, _table
+from wildrobot_cli.evaluation.logged import (
+    CUT_OFF,
+    EMERGENCY,
+    ENDINGS,
+    STOPPED,
+    failure_of,
+    table,
+)
 
 ROW = {"time": np.float64(0.0), "tick": np.int64(0), "gyro": np.zeros(3, np.float32)}
 
@@ -17,8 +24,8 @@ def columns(count):
 
 @pytest.mark.parametrize("count", [0, 1, 7])
 def test_a_table_has_the_columns_of_its_row_and_no_others(count):
-    table = _table(columns(count) | {"more": np.zeros(99)}, ROW)
-    assert {name: len(column) for name, column in table.items()} == dict.fromkeys(ROW, count)
+    found = table(columns(count) | {"more": np.zeros(99)}, ROW)
+    assert {name: len(column) for name, column in found.items()} == dict.fromkeys(ROW, count)
 
 
 @pytest.mark.parametrize(
@@ -40,17 +47,17 @@ def test_a_table_has_the_columns_of_its_row_and_no_others(count):
 )
 def test_columns_that_no_run_writes_are_named(name, column, message):
     with pytest.raises(ConfigError, match=message):
-        _table(columns(7) | {name: column}, ROW)
+        table(columns(7) | {name: column}, ROW)
 
 
 def test_a_table_of_single_numbers_is_none():
     with pytest.raises(ConfigError, match="time: expected float64"):
-        _table({name: np.zeros((), value.dtype) for name, value in ROW.items()}, ROW)
+        table({name: np.zeros((), value.dtype) for name, value in ROW.items()}, ROW)
 
 
 def test_a_column_that_is_missing_is_named():
     with pytest.raises(ConfigError, match="no array 'gyro'"):
-        _table({"time": np.zeros(7), "tick": np.zeros(7, int)}, ROW)
+        table({"time": np.zeros(7), "tick": np.zeros(7, int)}, ROW)
 
 
 @pytest.mark.parametrize(
@@ -72,11 +79,11 @@ def test_a_failure_says_who_ended_the_first_walk(tmp_path, events, failure):
     pairs = [event.split(": ", 1) if ": " in event else (event[:-1], "") for event in events]
     lines = [json.dumps({"time": 0.0, "cause": cause, "detail": what}) for cause, what in pairs]
     (tmp_path / "events.jsonl").write_text("".join(line + "\n" for line in lines))
-    assert _failure(tmp_path) == failure
+    assert failure_of(tmp_path) == failure
 
 
 def test_a_run_that_was_killed_before_anything_happened_was_cut_off(tmp_path):
-    assert _failure(tmp_path) == CUT_OFF
+    assert failure_of(tmp_path) == CUT_OFF
 
 
 def test_every_cause_is_explained():
