@@ -42,7 +42,7 @@ these three iterations to 3 in a sum of squares.
 """
 
 RUN = """
-import sys
+import os, sys, time
 engine, tests = sys.argv.pop(1), sys.argv.pop(1)
 if engine == "puppet":
     sys.path.insert(0, tests)
@@ -53,6 +53,13 @@ if engine == "puppet":
         puppet.name = "mjx"
         return puppet
     environment.make_engine = make
+if float(os.environ["COMPILES_LATE"]):
+    from wildrobot_cli.training.learner import Learner
+    compiled = Learner.compiled
+    def late(self, state):
+        time.sleep(float(os.environ["COMPILES_LATE"]))
+        return compiled(self, state)
+    Learner.compiled = late
 from wildrobot_cli.cli.app import main
 main()
 """
@@ -65,7 +72,7 @@ class Machine:
     def __init__(self, engine: str, folder, tests) -> None:
         self.engine, self.folder, self._tests = engine, folder, tests
 
-    def start(self, name: str, *options: str, host_devices: int = 1, resume: bool = False):
+    def start(self, name: str, *options: str, host_devices=1, resume=False, late=0.0):
         sets = [part for text in TINY_MJX for part in ("--set", text)]
         what = ["--resume", name] if resume else ["--runs", ".", "--run", name, *sets]
         flags = f"--xla_force_host_platform_device_count={host_devices}"
@@ -76,6 +83,7 @@ class Machine:
                 **os.environ,
                 "XLA_FLAGS": flags,
                 "JAX_PLATFORMS": "cpu",
+                "COMPILES_LATE": str(late),
                 "JAX_ENABLE_X64": str(self.engine == "mjx"),
             },
             stdout=subprocess.PIPE,
@@ -151,6 +159,18 @@ def test_two_processes_train_as_one_and_one_of_them_writes(machine):
     assert difference(machine, "both") < 1
     lines = (machine.folder / "both" / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["env_steps"] for line in lines] == [32, 64, 96]
+
+
+@pytest.mark.slow
+def test_a_process_that_compiles_for_longer_is_waited_for(machine):
+    if machine.engine == "mjx":
+        pytest.skip("it is the same there, and takes minutes")
+    place = f"127.0.0.1:{free_port()}"
+    first = machine.start("late", "--distributed", f"{place},0/2")
+    second = machine.start("late", "--distributed", f"{place},1/2", late=40.0)
+    for process in (first, second):
+        finish(process)
+    assert difference(machine, "late") < 1
 
 
 @pytest.mark.slow

@@ -8,7 +8,6 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +22,6 @@ from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.physics.factory import check_batch, resolve_impl
 
 AXIS = "envs"
-_LONGEST_COMPILING = 3_600_000
-"""How long others may compile before they are given up [ms]."""
-_meetings = count()
-"""Names for them, the same in all processes."""
 AUTO = "auto"
 _PLACE = re.compile(r"([^,]+:\d+),(\d+)/(\d+)")
 _LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[::1\]):")
@@ -35,6 +30,9 @@ _LOOPBACK = re.compile(r"(localhost|127\.[\d.]+|\[::1\]):")
 
 def connect(text: str) -> None:
     """Join the other processes of a training; to be called before JAX computes anything.
+
+    All meet here, while none has anything to compile: processes that exchange arrays for the first
+    time wait for one another for half a minute at most, later on for much longer.
 
     Args:
         text: `auto` under Slurm, Open MPI or another cluster that JAX knows, else
@@ -53,24 +51,13 @@ def connect(text: str) -> None:
         if match is None:
             jax.distributed.initialize()
         else:
-            place, index, size = match[1], int(match[2]), int(match[3])
+            place, index, count = match[1], int(match[2]), int(match[3])
             bind = place if _LOOPBACK.match(place) else None
-            jax.distributed.initialize(place, size, index, coordinator_bind_address=bind)
+            jax.distributed.initialize(place, count, index, coordinator_bind_address=bind)
+        multihost_utils.sync_global_devices("connected")
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise EnvironmentUnavailable(f"--distributed {text}: {reason}") from error
-
-
-def meet() -> None:
-    """Wait here for all processes, to be called before they compute together for the first time.
-
-    Devices that exchange arrays wait for one another for half a minute at most, and one process
-    may compile for much longer than another.
-    """
-    from orbax.checkpoint import multihost
-
-    barrier = multihost.get_barrier_sync_fn()
-    barrier(key=f"wildrobot-{next(_meetings)}", timeout_ms=_LONGEST_COMPILING)
 
 
 def part() -> None:

@@ -128,17 +128,10 @@ class Learner:
             return jax.tree.map(jnp.asarray, state)
         return devices.put(state, self._places)
 
-    def start(self, rng: jax.Array) -> TrainingState:
-        """Return `init(rng)`, computed by all processes at the same time."""
-        program = self.init.lower(rng).compile()
-        devices.meet()
-        return program(rng)
-
     def compiled(self, state: TrainingState) -> Any:
-        """Return `iterate`, compiled once for states such as this one, by now in all processes."""
+        """Return `iterate`, compiled once for states such as this one."""
         if self._program is None:
             self._program = self.iterate.lower(state).compile()
-            devices.meet()
         return self._program
 
     @property

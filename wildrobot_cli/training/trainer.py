@@ -74,7 +74,7 @@ def train(
         run = create_run(folder, name, parts.config, description)
         with run_lock(run):
             watch.begin_to_compile()
-            state = parts.learner.start(jax.random.PRNGKey(config.seed))
+            state = parts.learner.init(jax.random.PRNGKey(config.seed))
             return _learn(parts, run, state, None, watch, on_progress, wandb)
 
 
@@ -109,7 +109,7 @@ def resume(
         like = jax.eval_shape(parts.learner.init, jax.random.PRNGKey(0))
         read = devices.from_process_0(read, like)
         if read is None:
-            state = parts.learner.start(jax.random.PRNGKey(parts.config.seed))
+            state = parts.learner.init(jax.random.PRNGKey(parts.config.seed))
             return _learn(parts, mine, state, None, watch, on_progress, wandb)
         state = parts.learner.place(read)
         return _learn(parts, mine, state, int(read.iteration), watch, on_progress, wandb)
