@@ -105,12 +105,14 @@ class _Program(NamedTuple):
 
 
 def _put(model: mujoco.MjModel, impl: Impl) -> _Program:
-    """Hand a model to MJX."""
+    """Hand a model to MJX; by itself it would take a device of process 0, in others too."""
+    here = jax.local_devices()[0]
     try:
-        on_device, blank = mjx.put_model(model, impl=impl), mjx.make_data(model, impl="jax")
+        on_device = mjx.put_model(model, here, impl)
+        blank = mjx.make_data(model, here, "jax")
         if impl == "warp":
             bounds = {"naconmax": WARP_WORLDS * blank._impl.ncon, "njmax": blank._impl.nefc}
-            blank = mjx.make_data(model, impl="warp", **bounds)
+            blank = mjx.make_data(model, here, "warp", **bounds)
     except (NotImplementedError, ValueError) as error:
         reason = str(error).rstrip(".")
         raise ConfigError(
