@@ -85,7 +85,8 @@ def test_environment_knows_what_the_runtime_makes_of_a_bus(episode, description,
     servos = (np.arange(11), np.full(11, 500), np.ones(11, int))
     mounted = Calibration("wildrobot", joints.names, *servos, *limits)
     imu = ImuReading(np.zeros(3), np.array([1.0, 0.0, 0.0, 0.0]), news=True)
-    robot = BusRobot(mounted, DT, None, SimpleNamespace(read=lambda: imu), lambda: 0.0)
+    bus = SimpleNamespace(beat=lambda: True)
+    robot = BusRobot(mounted, DT, bus, SimpleNamespace(read=lambda: imu), lambda: 0.0)
     angles = ANGLES[0]
     monkeypatch.setattr(robot, "_ask", lambda joint, deadline: angles[joint])
     # The bus reads until every joint is known, and on to the turn in which the episode begins.

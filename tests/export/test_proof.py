@@ -138,14 +138,14 @@ def follow(runtime, trace, forced):
 def test_contact_does_not_magnify_the_last_bits_of_a_target(prepared, bundle):
     """A policy that is off by float32's rounding is the same policy, wherever a sole pivots."""
     runtime = Runtime(bundle, quantized=False)
-    exact, honest = follow(runtime, prepared.trace, forced=True), runtime.bundles.policy
+    exact, honest = follow(runtime, prepared.trace, forced=True), runtime.policy
     rng = np.random.default_rng(0)
 
     def rounded(observation):
         targets, action = honest(observation)
         return targets + rng.uniform(-3e-7, 3e-7, targets.shape).astype(np.float32), action
 
-    runtime.bundles.policy = rounded
+    runtime.policy = rounded
     off = follow(runtime, prepared.trace, forced=True)
     assert 0 < np.abs(off["targets"] - exact["targets"]).max() < 1e-6
     np.testing.assert_array_equal(off["observation"], exact["observation"])

@@ -108,7 +108,7 @@ def test_a_flipped_byte_is_a_message_or_no_harm(path, tmp_path):
 def test_a_member_that_is_no_array_is_refused(path):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("phases", b"text")
-    with pytest.raises(ConfigError, match="unknown array 'phases'"):
+    with pytest.raises(ConfigError, match="holds 'phases', which is no array"):
         load_clip(path)
 
 

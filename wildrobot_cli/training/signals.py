@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import FrameType
 
@@ -90,6 +90,7 @@ def _listen(ear: int, caught: set[int]) -> None:
 
 def _exit_now(code: int) -> None:
     """End the process whatever it does. A checkpoint counts only once it is whole."""
-    if sys.stdout.isatty():
-        os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
+    with suppress(OSError):  # the terminal is gone
+        if sys.stdout is not None and sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), _SHOW_CURSOR.encode())
     os._exit(code)
