@@ -1,9 +1,9 @@
 """`wildrobot`, and `python -m wildrobot_cli`."""
 
 import os
-import sys
-from contextlib import suppress
 from typing import NoReturn
+
+from wildrobot_cli.runtime.streams import complain, drop_output
 
 _SIGNALLED = 128
 """Exit codes above this say which signal ended the program."""
@@ -16,7 +16,7 @@ def main() -> NoReturn:
 
         run()
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         _leave(_SIGNALLED + 2)
     except SystemExit as end:
         if isinstance(end.code, int) and end.code > _SIGNALLED:
@@ -30,9 +30,7 @@ def _leave(code: int) -> NoReturn:
     A signal can leave a computation behind. JAX would wait for it in the end while holding the
     lock that the computation's simulations need: neither would ever finish.
     """
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        with suppress(OSError):
-            stream.flush()
+    drop_output()
     os._exit(code)
 
 

@@ -30,6 +30,22 @@ class EnvironmentUnavailable(WildRobotError):
     exit_code = 3
 
 
+def told(error: Exception, how_to_debug: str) -> tuple[str, int]:
+    """Return one message about an error that ends the program, and its exit code.
+
+    Args:
+        error: whatever it is.
+        how_to_debug: how a user sees where an error that nobody expected comes from.
+    """
+    if isinstance(error, WildRobotError):
+        return f"error: {error}", error.exit_code
+    if isinstance(error, OSError):
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"error: {place}{error.strerror or error}", EnvironmentUnavailable.exit_code
+    kind = type(error).__name__
+    return f"internal error, please report it: {kind}: {error}\n{how_to_debug} shows where", 1
+
+
 def suggest(name: str, valid: Iterable[str]) -> str:
     """Return "; did you mean 'x'?" for the nearest valid name, else the list of valid names."""
     choices = sorted(valid)

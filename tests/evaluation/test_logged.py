@@ -8,12 +8,12 @@ import pytest
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation.logged import (
     CUT_OFF,
-    EMERGENCY,
     ENDINGS,
     STOPPED,
     failure_of,
     table,
 )
+from wildrobot_cli.runtime.control.supervisor import EMERGENCY
 
 ROW = {"time": np.float64(0.0), "tick": np.int64(0), "gyro": np.zeros(3, np.float32)}
 

@@ -1,5 +1,6 @@
 """A bundle takes its place whole or not at all, and nothing of anybody else's is touched."""
 
+import itertools
 import os
 import re
 import shutil
@@ -100,20 +101,27 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path):
     assert "no such folder" in refused(tmp_path / "nowhere" / "walker")
 
 
+def end_at_move(monkeypatch, number, error, moved):
+    """Have one of the moves raise an error, after it was done or before."""
+    honest, count = os.rename, itertools.count()
+
+    def rename(old, new):
+        ends = next(count) == number
+        if moved or not ends:
+            honest(old, new)
+        if ends:
+            raise error
+
+    monkeypatch.setattr(os, "rename", rename)
+
+
 @pytest.mark.parametrize("failing", range(4))
 @pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
 def test_whatever_fails_on_the_way_leaves_the_old_bundle(
     target, aside, tmp_path, failing, error, monkeypatch
 ):
-    before, honest, moved = everything(tmp_path), os.rename, []
-
-    def rename(old, new):
-        moved.append(new)
-        if len(moved) == failing + 1:
-            raise error
-        honest(old, new)
-
-    monkeypatch.setattr(os, "rename", rename)
+    before = everything(tmp_path)
+    end_at_move(monkeypatch, failing, error, moved=False)
     with pytest.raises(error):
         publish(aside, target)
     assert everything(tmp_path) == before
@@ -124,15 +132,8 @@ def test_whatever_fails_on_the_way_leaves_the_old_bundle(
 def test_a_signal_right_after_a_move_leaves_the_old_bundle(
     target, aside, tmp_path, ending, error, monkeypatch
 ):
-    before, honest, moved = everything(tmp_path), os.rename, []
-
-    def rename(old, new):
-        honest(old, new)
-        moved.append(new)
-        if len(moved) == ending + 1:
-            raise error
-
-    monkeypatch.setattr(os, "rename", rename)
+    before = everything(tmp_path)
+    end_at_move(monkeypatch, ending, error, moved=True)
     with pytest.raises(error):
         publish(aside, target)
     assert everything(tmp_path) == before
@@ -140,15 +141,8 @@ def test_a_signal_right_after_a_move_leaves_the_old_bundle(
 
 @pytest.mark.parametrize("ending", range(2))
 def test_a_signal_right_after_a_move_leaves_a_free_place_free(aside, tmp_path, ending, monkeypatch):
-    before, honest, moved = everything(tmp_path), os.rename, []
-
-    def rename(old, new):
-        honest(old, new)
-        moved.append(new)
-        if len(moved) == ending + 1:
-            raise SystemExit
-
-    monkeypatch.setattr(os, "rename", rename)
+    before = everything(tmp_path)
+    end_at_move(monkeypatch, ending, SystemExit, moved=True)
     with pytest.raises(SystemExit):
         publish(aside, tmp_path / "new")
     assert everything(tmp_path) == before

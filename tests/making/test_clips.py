@@ -68,7 +68,7 @@ def assert_as_packaged(folder, names):
         for key, values in packaged.items():
             assert (made[key].dtype, made[key].shape) == (values.dtype, values.shape)
             if values.dtype.kind == "f":
-                np.testing.assert_allclose(made[key], values, rtol=0, atol=1e-8, err_msg=name)
+                np.testing.assert_allclose(made[key], values, rtol=0, atol=1e-9, err_msg=name)
             else:
                 np.testing.assert_array_equal(made[key], values, err_msg=name)
 

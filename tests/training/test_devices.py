@@ -162,9 +162,8 @@ def test_two_processes_train_as_one_and_one_of_them_writes(machine):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("machine", ["puppet"], indirect=True)
 def test_a_process_that_compiles_for_longer_is_waited_for(machine):
-    if machine.engine == "mjx":
-        pytest.skip("it is the same there, and takes minutes")
     place = f"127.0.0.1:{free_port()}"
     first = machine.start("late", "--distributed", f"{place},0/2")
     second = machine.start("late", "--distributed", f"{place},1/2", late=40.0)

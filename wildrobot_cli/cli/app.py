@@ -11,7 +11,7 @@ import typer
 from wildrobot_cli.cli import deploying, learning, measuring
 from wildrobot_cli.cli.motion_app import motion
 from wildrobot_cli.cli.options import ReportCommand
-from wildrobot_cli.errors import EnvironmentUnavailable, WildRobotError
+from wildrobot_cli.errors import told
 from wildrobot_cli.runtime.ending import end_on_signals
 from wildrobot_cli.runtime.streams import complain, escape_letters
 
@@ -51,24 +51,10 @@ def main() -> NoReturn:
     escape_letters()
     try:
         app(standalone_mode=True)
-    except WildRobotError as error:
-        if _debug:
-            raise
-        complain(f"error: {error}")
-        sys.exit(error.exit_code)
-    except OSError as error:
-        if _debug:
-            raise
-        place = "" if error.filename is None else f"{error.filename}: "
-        complain(f"error: {place}{error.strerror or error}")
-        sys.exit(EnvironmentUnavailable.exit_code)
     except Exception as error:
         if _debug:
             raise
-        kind = type(error).__name__
-        complain(
-            f"internal error, please report it: {kind}: {error}\n"
-            "`wildrobot --debug COMMAND ...` shows where"
-        )
-        sys.exit(1)
+        message, code = told(error, "`wildrobot --debug COMMAND ...`")
+        complain(message)
+        sys.exit(code)
     sys.exit(0)

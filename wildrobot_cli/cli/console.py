@@ -14,6 +14,7 @@ from rich.text import Text
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.streams import GONE, drop_output
+from wildrobot_cli.whole import whole
 
 
 class _Output(Console):
@@ -60,10 +61,9 @@ def write_json(path: Path | None, data: Mapping[str, Any]) -> None:
         return
     text = json.dumps(_standard(data), indent=2, allow_nan=False) + "\n"
     path = path.resolve()
-    temporary = _beside(path)
     try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
+        with whole(path) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
     except OSError as error:
         raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 

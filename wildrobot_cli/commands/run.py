@@ -26,6 +26,7 @@ from wildrobot_cli.runtime.robots.socket_robot import SocketRobot
 from wildrobot_cli.runtime.screen import Display
 from wildrobot_cli.runtime.session import Outcome, check_seconds, run_session
 from wildrobot_cli.runtime.signals import undisturbed
+from wildrobot_cli.whole import whole
 
 if TYPE_CHECKING:
     from wildrobot_cli.robot import Robot as SimulatedBody
@@ -237,17 +238,8 @@ def _say_goodbye(robot: SocketRobot, room: _Room, log: Path) -> None:
     if (room.path / TRUTH).is_file() and is_log(log):
         with suppress(OSError):
             for name in (ENV, TRUTH):
-                _copy_whole(room.path / name, log / name)
-
-
-def _copy_whole(source: Path, target: Path) -> None:
-    """Copy a file, whole or not at all."""
-    unfinished = target.with_name(f".{target.name}.tmp")
-    try:
-        shutil.copy(source, unfinished)
-        unfinished.replace(target)
-    finally:
-        unfinished.unlink(missing_ok=True)
+                with whole(log / name) as unfinished:
+                    shutil.copy(room.path / name, unfinished)
 
 
 def _check_truth(log: Path, on_loss: Callable[[str], None]) -> None:

@@ -12,7 +12,7 @@ from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.runtime.bundles.archives import read_arrays
 from wildrobot_cli.runtime.bundles.description import Description
 from wildrobot_cli.runtime.bundles.parsing import parse
-from wildrobot_cli.runtime.control.supervisor import WANTED
+from wildrobot_cli.runtime.control.supervisor import EMERGENCY, WANTED
 from wildrobot_cli.runtime.log import EVENTS, MODES, read_events, read_log, row_type
 from wildrobot_cli.simulated.configuration import check_same
 from wildrobot_cli.simulated.robot import SimulatedRobot
@@ -20,8 +20,6 @@ from wildrobot_cli.simulated.server import ENV, TRUTH
 
 STOPPED = "stopped"
 """Cause of the failure of a robot that stopped itself."""
-EMERGENCY = "emergency"
-"""Cause of an event that takes the torque off at once; of the failure where its owner did that."""
 CUT_OFF = "cut off"
 """Cause of the failure of a robot whose log does not say how its walk ended."""
 

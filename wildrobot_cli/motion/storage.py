@@ -9,6 +9,7 @@ import numpy as np
 from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.motion.clip import Clip, make_clip
 from wildrobot_cli.runtime.bundles.archives import read_arrays
+from wildrobot_cli.whole import whole
 
 MAX_BYTES = 2**28
 """Arrays that unpack to more than this are no clip."""
@@ -27,9 +28,8 @@ def save_clip(path: Path, clip: Clip) -> None:
     content |= {"loop": clip.loop, "held_out": clip.held_out}
     buffer = io.BytesIO()
     np.savez(buffer, **content)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(buffer.getvalue())
-    temporary.replace(path)
+    with whole(path) as unfinished:
+        unfinished.write_bytes(buffer.getvalue())
 
 
 def load_clip(path: Path) -> Clip:

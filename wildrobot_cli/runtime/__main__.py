@@ -4,7 +4,7 @@ import signal
 import sys
 
 from wildrobot_cli.runtime.ending import end_on_signals
-from wildrobot_cli.runtime.streams import escape_letters
+from wildrobot_cli.runtime.streams import complain, escape_letters
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,7 +19,7 @@ def main(arguments: list[str] | None = None) -> int:
 
         return run(arguments)
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        complain("interrupted")
         return 128 + signal.SIGINT
 
 

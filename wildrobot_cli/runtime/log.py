@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from wildrobot_cli.runtime.bundles.archives import read_arrays
 from wildrobot_cli.runtime.bundles.description import Description
 from wildrobot_cli.runtime.control.estimator import Sensors
 from wildrobot_cli.runtime.control.supervisor import Event, Mode, Order
+from wildrobot_cli.whole import whole
 
 ROWS, EVENTS = "log.npz", "events.jsonl"
 UNFINISHED, HEADER = "rows.bin", "policy.json"
@@ -66,8 +67,6 @@ class RunLog:
         with self._writing(HEADER):
             folder.mkdir(parents=True, exist_ok=True)
         self._append(HEADER, json.dumps(self._document).encode(), 0)
-        with self._writing(HEADER):
-            _keep_names(folder)
 
     def add(
         self, now: float, lateness: float, duration: float, sensors: Sensors | None, order: Order
@@ -101,16 +100,10 @@ class RunLog:
         self._append_rows()
         text = np.array(json.dumps(self._document))
         with self._writing(ROWS) as path:
-            unfinished = path.with_name(f".{ROWS}.tmp")
-            try:
-                with unfinished.open("wb") as file:
-                    np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
-                    file.flush()
-                    os.fsync(file.fileno())
-                unfinished.replace(path)
-                _keep_names(self.folder)
-            finally:
-                unfinished.unlink(missing_ok=True)
+            with whole(path) as unfinished, unfinished.open("wb") as file:
+                np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
+                _hand_over(file)
+            _keep_names(self.folder)
             for name in (UNFINISHED, HEADER):
                 (self.folder / name).unlink()
         return path
@@ -138,8 +131,9 @@ class RunLog:
                 raise OSError(errno.EIO, "somebody else cut it or replaced it")
             file.truncate(after)
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            _hand_over(file)
+            if not after:
+                _keep_names(self.folder)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -153,8 +147,14 @@ class RunLog:
         return np.array([_flat(row) for row in rows], self._type)
 
 
+def _hand_over(file: IO[bytes]) -> None:
+    """Have a file's content on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
 def _keep_names(folder: Path) -> None:
-    """Hand over to the disk which files a folder holds: their content alone is no use."""
+    """Have on the disk which files a folder holds: their content alone is no use."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

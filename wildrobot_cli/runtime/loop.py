@@ -12,7 +12,7 @@ from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.runtime.bundles.description import Description
 from wildrobot_cli.runtime.control.estimator import Sensors
 from wildrobot_cli.runtime.control.limits import LastCheck
-from wildrobot_cli.runtime.control.supervisor import Mode, Order, Supervisor
+from wildrobot_cli.runtime.control.supervisor import EMERGENCY, Mode, Order, Supervisor
 from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.robots.hardware import Robot
@@ -59,7 +59,7 @@ class Loop:
 
     def emergency(self, cause: str) -> None:
         """Take the torque off now; the loop follows. For any thread, and for signal handlers."""
-        self._emergency = Trip("emergency", cause)
+        self._emergency = Trip(EMERGENCY, cause)
         self._robot.stop()
 
     def stop(self, cause: str, detail: str) -> None:

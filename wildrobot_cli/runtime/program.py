@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable, WildRobotError
+from wildrobot_cli.errors import ConfigError, told
 from wildrobot_cli.runtime.bundles.bundle import Bundle, open_bundle
 from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.golden import TOLERANCE, check_golden, replay
@@ -26,23 +26,12 @@ def run(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return _obey(options)
-    except WildRobotError as error:
-        if options.debug:
-            raise
-        complain(f"error: {error}")
-        return error.exit_code
-    except OSError as error:
-        if options.debug:
-            raise
-        place = "" if error.filename is None else f"{error.filename}: "
-        complain(f"error: {place}{error.strerror or error}")
-        return EnvironmentUnavailable.exit_code
     except Exception as error:
         if options.debug:
             raise
-        kind = type(error).__name__
-        complain(f"internal error, please report it: {kind}: {error}\n`--debug` shows where")
-        return 1
+        message, code = told(error, "`--debug`")
+        complain(message)
+        return code
 
 
 def _obey(options: argparse.Namespace) -> int:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from wildrobot_cli.runtime.bundles.bundle import Bundle
 from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.chore import REFRESH, Chore
 from wildrobot_cli.runtime.control.limits import check_command
-from wildrobot_cli.runtime.control.supervisor import WANTED, Event, Supervisor
+from wildrobot_cli.runtime.control.supervisor import EMERGENCY, WANTED, Event, Supervisor
 from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.keys import keys, on_terminal
 from wildrobot_cli.runtime.log import RunLog
@@ -27,6 +27,7 @@ from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.robots.hardware import Robot, check_fits
 from wildrobot_cli.runtime.screen import Display, Screen, status_line
 from wildrobot_cli.runtime.signals import signals
+from wildrobot_cli.runtime.streams import drop_output
 
 PATIENCE = 1.0
 """How much longer than a soft stop the loop may take to end before its torque is taken [s]."""
@@ -59,7 +60,7 @@ def check_seconds(seconds: float) -> None:
 
 def exit_code(outcome: Outcome) -> int:
     """1 for a robot that stopped itself, 128 and the number of the signal that did, else 0."""
-    if outcome.trip is not None and outcome.trip.cause not in (*WANTED, "emergency"):
+    if outcome.trip is not None and outcome.trip.cause not in (*WANTED, EMERGENCY):
         return 1
     if outcome.interrupted is not None:
         return 128 + outcome.interrupted
@@ -196,12 +197,9 @@ def _end(loop: Loop, thread: threading.Thread) -> None:
 
 def _leave(thread: threading.Thread) -> None:
     """End the program without what C++ does about a thread that is still in a policy: abort."""
-    if not thread.is_alive():
-        return
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        with suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(1)
+    if thread.is_alive():
+        drop_output()
+        os._exit(1)
 
 
 def _save(log: RunLog, events: list[Event]) -> list[BaseException]:

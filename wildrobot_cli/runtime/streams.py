@@ -35,8 +35,10 @@ def complain(message: str) -> None:
 
 
 def drop_output() -> None:
-    """Drop what could not be written: Python would try, and complain, once more when it ends."""
-    for stream in filter(None, (sys.stdout, sys.stderr)):
+    """Write what waits, or drop it: Python would try, and complain, once more when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is None or stream.closed:
+            continue
         try:
             stream.flush()
         except OSError:

@@ -23,6 +23,7 @@ from wildrobot_cli.runtime.priority import hurry
 from wildrobot_cli.runtime.robots import packets
 from wildrobot_cli.runtime.robots.socket_robot import ROBOT
 from wildrobot_cli.simulated.robot import SimulatedRobot
+from wildrobot_cli.whole import whole
 
 ENV, FAULTS, TRUTH = "env.yaml", "faults.json", "truth.npz"
 
@@ -90,11 +91,12 @@ class Server:
         Not compressed, for somebody waits: an hour of them would take seconds.
         """
         truth = {name: np.stack([row[name] for row in self._truth]) for name in self._truth[0]}
-        unfinished = self._folder / f".{TRUTH}.tmp"
-        with suppress(OSError), unfinished.open("wb") as file:
+        with (
+            suppress(OSError),
+            whole(self._folder / TRUTH) as unfinished,
+            unfinished.open("wb") as file,  # a full disk may show itself when it is closed
+        ):
             np.savez(file, **truth)  # type: ignore[arg-type]
-            file.close()  # a full disk may show itself here
-            unfinished.replace(self._folder / TRUTH)
 
     def _listen(self, until: float) -> None:
         """Take datagrams until a time; the first one of all ends the wait."""

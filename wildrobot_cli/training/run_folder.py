@@ -5,7 +5,6 @@ import os
 import platform
 import re
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +15,7 @@ from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
 from wildrobot_cli.runtime.bundles.bundle import CHECKSUMS
 from wildrobot_cli.runtime.log import is_log
+from wildrobot_cli.whole import whole
 
 _PACKAGES = ("wildrobot", "jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -178,14 +178,8 @@ def write_atomically(path: Path, text: str) -> None:
     Raises:
         OSError: the disk refuses; the old file is as it was.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
+    with whole(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
 
 
 def _version(package: str) -> str | None:

@@ -8,30 +8,14 @@ import zipfile
 import numpy as np
 import onnx
 import pytest
+from forging import refused, sign
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime import program
-from wildrobot_cli.runtime.bundles.bundle import checksums, open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
 from wildrobot_cli.runtime.bundles.policy import OnnxPolicy, load
 from wildrobot_cli.runtime.golden import replay
 from wildrobot_cli.runtime.robots.hardware import Facts, check_fits
-
-
-@pytest.fixture
-def folder(bundle_folder, tmp_path):
-    """A copy of the tiny bundle, free to damage."""
-    return shutil.copytree(bundle_folder, tmp_path / "walker")
-
-
-def refused(path) -> str:
-    with pytest.raises(ConfigError) as caught:
-        open_bundle(path)
-    return str(caught.value)
-
-
-def sign(folder) -> None:
-    names = [p for p in folder.iterdir() if p.name != "SHA256SUMS"]
-    (folder / "SHA256SUMS").write_text(checksums({p.name: p.read_bytes() for p in names}))
 
 
 def test_folder_and_zip_are_the_same_bundle(bundle_folder):
@@ -85,26 +69,27 @@ def test_a_tampered_file_is_named(folder, name):
     data = bytearray((folder / name).read_bytes())
     data[len(data) // 2] ^= 1
     (folder / name).write_bytes(bytes(data))
-    assert refused(folder) == f"{folder}: damaged bundle: {name} fails its checksum"
+    assert refused(open_bundle, folder) == f"{folder}: damaged bundle: {name} fails its checksum"
 
 
 @pytest.mark.parametrize("name", ["policy.onnx", "golden.npz", "README.md"])
 def test_a_missing_file_is_named(folder, name):
     (folder / name).unlink()
-    assert refused(folder) == f"{folder}: damaged bundle: {name} is missing"
+    assert refused(open_bundle, folder) == f"{folder}: damaged bundle: {name} is missing"
 
 
 def test_a_file_that_was_added_is_named(folder):
     (folder / "extra.bin").write_bytes(b"x")
-    assert refused(folder) == f"{folder}: damaged bundle: extra.bin does not belong to it"
+    message = f"{folder}: damaged bundle: extra.bin does not belong to it"
+    assert refused(open_bundle, folder) == message
 
 
 def test_what_is_no_bundle_is_refused(tmp_path, folder):
-    assert "no such bundle" in refused(tmp_path / "nothing")
-    assert "does not read: File name too long" in refused(tmp_path / ("x" * 300))
-    assert "not a bundle; expected SHA256SUMS" in refused(tmp_path)
+    assert "no such bundle" in refused(open_bundle, tmp_path / "nothing")
+    assert "does not read: File name too long" in refused(open_bundle, tmp_path / ("x" * 300))
+    assert "not a bundle; expected SHA256SUMS" in refused(open_bundle, tmp_path)
     (tmp_path / "text.zip").write_text("no zip")
-    assert "not a readable zip" in refused(tmp_path / "text.zip")
+    assert "not a readable zip" in refused(open_bundle, tmp_path / "text.zip")
 
 
 @pytest.mark.parametrize(
@@ -114,7 +99,7 @@ def test_a_zip_that_leads_outside_its_folder_is_refused(bundle_folder, tmp_path,
     evil = shutil.copy(bundle_folder.with_name("tiny.zip"), tmp_path / "evil.zip")
     with zipfile.ZipFile(evil, "a") as archive:
         archive.writestr(name, b"x")
-    assert "leads outside the bundle's folder" in refused(evil)
+    assert "leads outside the bundle's folder" in refused(open_bundle, evil)
     assert [path.name for path in tmp_path.iterdir()] == ["evil.zip"]
 
 
@@ -124,7 +109,7 @@ def test_a_link_in_a_zip_is_refused(bundle_folder, tmp_path):
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
     with zipfile.ZipFile(evil, "a") as archive:
         archive.writestr(entry, "/etc/passwd")
-    assert "a link; expected plain files" in refused(evil)
+    assert "a link; expected plain files" in refused(open_bundle, evil)
 
 
 @pytest.mark.parametrize("names", [("a/x", "b/y"), ("a/x", "y"), ("a/x", "b/"), ("a/x", "b/x")])
@@ -132,7 +117,8 @@ def test_a_zip_of_two_folders_is_refused(tmp_path, names):
     with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
         for name in names:
             archive.writestr(name, "")
-    assert refused(tmp_path / "two.zip").endswith("two.zip: files in more than one folder")
+    message = refused(open_bundle, tmp_path / "two.zip")
+    assert message.endswith("two.zip: files in more than one folder")
 
 
 def test_a_zip_without_a_folder_of_its_own_is_a_bundle(folder, tmp_path):
@@ -145,7 +131,7 @@ def test_a_zip_without_a_folder_of_its_own_is_a_bundle(folder, tmp_path):
 def test_a_zip_that_unpacks_without_end_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("bomb/policy.onnx", bytes(65 * 2**20))
-    assert "unpacks to more than" in refused(tmp_path / "bomb.zip")
+    assert "unpacks to more than" in refused(open_bundle, tmp_path / "bomb.zip")
 
 
 def test_an_entry_that_lies_about_its_size_is_unpacked_no_further(tmp_path):
@@ -156,7 +142,7 @@ def test_an_entry_that_lies_about_its_size_is_unpacked_no_further(tmp_path):
     bomb.write_bytes(told)
     tracemalloc.start()
     try:
-        refused(bomb)
+        refused(open_bundle, bomb)
         assert tracemalloc.get_traced_memory()[1] < 20 * 2**20
     finally:
         tracemalloc.stop()

@@ -11,19 +11,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from forging import refused, sign
 
-from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.robot import load_robot
-from wildrobot_cli.runtime.bundles.bundle import checksums, open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
 from wildrobot_cli.runtime.bundles.policy import load
 from wildrobot_cli.runtime.golden import check_golden, read_golden
 from wildrobot_cli.simulated.configuration import check_same_servos, simulation_config
-
-
-@pytest.fixture
-def folder(bundle_folder, tmp_path):
-    """A copy of the tiny bundle, free to damage."""
-    return shutil.copytree(bundle_folder, tmp_path / "walker")
 
 
 def forge(folder, name, content) -> None:
@@ -31,14 +25,7 @@ def forge(folder, name, content) -> None:
     (folder / name).unlink()
     if content is not None:
         (folder / name).write_bytes(content)
-    files = {p.name: p.read_bytes() for p in folder.iterdir() if p.name != "SHA256SUMS"}
-    (folder / "SHA256SUMS").write_text(checksums(files))
-
-
-def refused(act, *arguments) -> str:
-    with pytest.raises(ConfigError) as caught:
-        act(*arguments)
-    return str(caught.value)
+    sign(folder)
 
 
 @pytest.mark.parametrize(

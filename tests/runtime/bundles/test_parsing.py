@@ -1,27 +1,15 @@
 """A description is read to the last bit, or refused by the key that is wrong."""
 
 import json
-import shutil
 
 import numpy as np
 import pytest
+from forging import refused, sign
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.bundles.bundle import checksums, open_bundle
+from wildrobot_cli.runtime.bundles.bundle import open_bundle
 from wildrobot_cli.runtime.bundles.parsing import parse
 from wildrobot_cli.runtime.bundles.policy import load
-
-
-@pytest.fixture
-def folder(bundle_folder, tmp_path):
-    """A copy of the tiny bundle, free to damage."""
-    return shutil.copytree(bundle_folder, tmp_path / "walker")
-
-
-def refused(path) -> str:
-    with pytest.raises(ConfigError) as caught:
-        open_bundle(path)
-    return str(caught.value)
 
 
 def rewrite(folder, change) -> None:
@@ -30,11 +18,6 @@ def rewrite(folder, change) -> None:
     change(document)
     (folder / "policy.json").write_text(json.dumps(document))
     sign(folder)
-
-
-def sign(folder) -> None:
-    names = [p for p in folder.iterdir() if p.name != "SHA256SUMS"]
-    (folder / "SHA256SUMS").write_text(checksums({p.name: p.read_bytes() for p in names}))
 
 
 def test_numbers_survive_the_description_exactly(bundle, robot):
@@ -86,7 +69,7 @@ def test_numbers_survive_the_description_exactly(bundle, robot):
 )
 def test_a_description_that_does_not_fit_is_refused_by_key(folder, change, message):
     rewrite(folder, change)
-    assert message in refused(folder)
+    assert message in refused(open_bundle, folder)
 
 
 WILD = [-1e9, 1e9, 10**400, float("nan"), float("inf"), True, "1", None]
@@ -147,7 +130,7 @@ def test_a_number_that_no_robot_has_is_refused_by_key(folder, path, value):
 
     rewrite(folder, change)
     key = ".".join(map(str, path)).replace(".0", "[0]").replace(".3", "[3]")
-    said = refused(folder)
+    said = refused(open_bundle, folder)
     assert said.startswith(f"{folder}: policy.json: {'.'.join(map(str, path[:2]))}"), key
     assert " number in " in said
 

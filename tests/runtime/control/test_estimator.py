@@ -32,19 +32,24 @@ def sensors(description, angles, tick, read_at=None, orientation=LEVEL) -> Senso
     return Sensors(np.zeros(3), orientation, angles, read_at, tick, np.zeros(count, int), tick)
 
 
-def test_each_term_is_the_environments_along_a_rollout(bundle, description, places):
-    trace, estimator = read_golden(bundle), Estimator(description)
+def along(trace, estimator, description):
+    """Show an estimator a recorded rollout; give each control step and what it observes."""
     for k, command in enumerate(trace["command"]):
         now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
         now = now._replace(gyro=trace["gyro"][k])
         if k == 0:
             estimator.start(now)
             estimator.recall(trace["phase"][0], trace["heading_target"][0])
-        observation = estimator.observe(now, command)
+        yield k, estimator.observe(now, command)
+        estimator.acted(trace["action"][k])
+
+
+def test_each_term_is_the_environments_along_a_rollout(bundle, description, places):
+    trace = read_golden(bundle)
+    for k, observation in along(trace, Estimator(description), description):
         for name, place in places.items():
             ours, theirs = observation[place], trace["observation"][k][place]
             np.testing.assert_allclose(ours, theirs, rtol=0, atol=2e-6, err_msg=f"{name}, {k}")
-        estimator.acted(trace["action"][k])
 
 
 def test_history_is_what_the_environment_saw_before(bundle, description, places):
@@ -54,14 +59,7 @@ def test_history_is_what_the_environment_saw_before(bundle, description, places)
     )
     estimator = Estimator(dataclasses.replace(description, observation=longer))
     trace = read_golden(bundle)
-    for k, command in enumerate(trace["command"]):
-        now = sensors(description, trace["encoders"][k], k, orientation=trace["orientation"][k])
-        now = now._replace(gyro=trace["gyro"][k])
-        if k == 0:
-            estimator.start(now)
-            estimator.recall(trace["phase"][0], trace["heading_target"][0])
-        observation = estimator.observe(now, command)
-        estimator.acted(trace["action"][k])
+    for k, observation in along(trace, estimator, description):
         wanted = []
         for term in longer:
             steps = [max(k - back, 0) for back in range(1 + term.history)]

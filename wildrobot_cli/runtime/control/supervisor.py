@@ -18,6 +18,8 @@ Policy = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 WANTED = ("done", "hand")
 """Causes of a stop that was asked for."""
+EMERGENCY = "emergency"
+"""Cause of a stop that takes the torque off at once."""
 
 
 class Mode(StrEnum):
@@ -127,8 +129,8 @@ class Supervisor:
         """Be stopped at once; the loop takes the torque off, whatever this class is doing."""
         self.mode = Mode.STOPPED
         if self.trip is None or self.trip.cause in WANTED:
-            self.trip = Trip("emergency", cause)
-        self.events.append(Event(now, "emergency", cause))
+            self.trip = Trip(EMERGENCY, cause)
+        self.events.append(Event(now, EMERGENCY, cause))
 
     def reset(self, now: float) -> bool:
         """Begin anew after a stop, by hand; return whether the robot was stopped."""

@@ -6,12 +6,12 @@ program writes signs of life. When they cease, and when the pipe ends, as it doe
 program ends, the guardian speaks.
 """
 
-import contextlib
 import os
 import select
 import signal
 import sys
-import termios
+
+from wildrobot_cli.runtime.robots.serial_port import write_now
 
 SILENCE = 0.6
 """How long after a sign of life the next may come [s]; more than `loop.HUNG`."""
@@ -24,20 +24,13 @@ def main(port: str, words: str) -> None:
     program, patience = sys.stdin.fileno(), None  # it may begin as late as it likes
     while True:
         if not select.select([program], [], [], patience)[0]:
-            _speak(int(port), bytes.fromhex(words))
+            write_now(int(port), bytes.fromhex(words))
             patience = None
         elif os.read(program, 4096):
             patience = SILENCE
         else:
-            _speak(int(port), bytes.fromhex(words))
+            write_now(int(port), bytes.fromhex(words))
             return
-
-
-def _speak(port: int, words: bytes) -> None:
-    """Write words instead of all that waits to be sent."""
-    with contextlib.suppress(OSError, termios.error):
-        termios.tcflush(port, termios.TCOFLUSH)
-        os.write(port, words)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ FAREWELL = 2.0
 GUARDIAN = "wildrobot_cli.runtime.robots.guardian"
 _TIOCGSERIAL, _TIOCSSERIAL, _ASYNC_LOW_LATENCY = 0x541E, 0x541F, 0x2000
 _BRIEF = 2e-3
-"""How long a write of another thread is waited for [s]."""
+"""How long somebody else's write is waited for [s]."""
 _SPEEDS = {115_200: termios.B115200}
 
 
@@ -112,26 +112,29 @@ class SerialPort:
 
     def write_now(self, data: bytes) -> None:
         """Drop what still waits to be sent, and write this instead, without waiting."""
-        with contextlib.suppress(OSError, termios.error):
-            termios.tcflush(self._fd, termios.TCOFLUSH)
-            _write_past_another(self._fd, data)
+        write_now(self._fd, data)
 
     def close(self) -> None:
         """Close it."""
         os.close(self._fd)
 
 
-def _write_past_another(fd: int, data: bytes) -> None:
-    """Write; where another thread is in the midst of writing, the kernel refuses for that long."""
+def write_now(fd: int, data: bytes) -> None:
+    """Write instead of all that waits to be sent by an open port.
+
+    Where somebody else is in the midst of writing, the kernel refuses for that long.
+    """
     until = time.monotonic() + _BRIEF
-    while True:
-        try:
-            os.write(fd, data)
-        except BlockingIOError:
-            if time.monotonic() > until:
-                raise
-        else:
-            return
+    with contextlib.suppress(OSError, termios.error):
+        termios.tcflush(fd, termios.TCOFLUSH)
+        while True:
+            try:
+                os.write(fd, data)
+            except BlockingIOError:
+                if time.monotonic() > until:
+                    raise
+            else:
+                return
 
 
 def _hand_over_at_once(fd: int) -> None:
