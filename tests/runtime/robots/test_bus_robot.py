@@ -2,28 +2,21 @@
 
 import dataclasses
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rigs import Clock, LevelImu, ServoBus, calibration, calibration_file
-from servo_emulator import ImuTerminal, ServoTerminal, rvc_frame
+from servo_emulator import ImuTerminal, ServoTerminal
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.runtime.observing.rotations import up_vector, yaw
+from wildrobot_cli.runtime.observing.rotations import up_vector
 from wildrobot_cli.runtime.robots import bus_robot as bus_robots
 from wildrobot_cli.runtime.robots import servo_protocol as protocol
 from wildrobot_cli.runtime.robots.bus_robot import BusRobot, check_bus, open_bus_robot
 from wildrobot_cli.runtime.robots.calibration import read_calibration
-from wildrobot_cli.runtime.robots.guardian import SILENCE
 from wildrobot_cli.runtime.robots.hardware import check_fits
-from wildrobot_cli.runtime.robots.imu import RvcImu, quaternion, rotation_between
-from wildrobot_cli.runtime.robots.serial_port import SerialPort
 
 
 @pytest.fixture
@@ -154,79 +147,6 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_the_next_one(description
         robot.read(0.01)
         bus.clock.sleep(0.01)
     assert robot.unheard() == ("servo 3 (left_hip_roll)",)
-
-
-def test_a_port_is_one_programs_alone(description):
-    with ServoTerminal(description) as servos:
-        port = SerialPort(servos.device, protocol.BAUD)
-        with pytest.raises(ConfigError, match="in use by another program"):
-            SerialPort(servos.device, protocol.BAUD)
-        port.close()
-        SerialPort(servos.device, protocol.BAUD).close()
-
-
-KILLED = """
-import sys, time
-from wildrobot_cli.runtime.robots import servo_protocol as protocol
-from wildrobot_cli.runtime.robots.bus_robot import LET_GO
-from wildrobot_cli.runtime.robots.serial_port import GuardedPort
-port = GuardedPort(sys.argv[1], protocol.BAUD, LET_GO)
-port.write(protocol.load(protocol.EVERYONE, True), 1.0)
-print("up", flush=True)
-time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_killed_program_leaves_no_servo_under_torque(description, number):
-    with ServoTerminal(description, echo=False) as servos:
-        program = subprocess.Popen(
-            [sys.executable, "-c", KILLED, servos.device], stdout=subprocess.PIPE, text=True
-        )
-        assert program.stdout.readline() == "up\n"
-        wait_for(lambda: all(servos.bus.loaded.values()))
-        program.send_signal(number)
-        wait_for(lambda: not any(servos.bus.loaded.values()))
-        program.communicate()
-
-
-BEATING = KILLED.replace("time.sleep(60)", "while port.beat(): time.sleep(0.02)\nprint('alone')")
-
-
-@pytest.fixture
-def beating(description):
-    """A program that gives signs of life, and the servos that it holds under torque."""
-    with ServoTerminal(description, echo=False) as servos:
-        program = subprocess.Popen(
-            [sys.executable, "-c", BEATING, servos.device], stdout=subprocess.PIPE, text=True
-        )
-        assert program.stdout.readline() == "up\n"
-        wait_for(lambda: all(servos.bus.loaded.values()))
-        yield program, servos.bus
-        program.kill()
-        program.communicate()
-
-
-def test_a_suspended_program_leaves_no_servo_under_torque(beating):
-    program, bus = beating
-    time.sleep(2 * SILENCE)
-    assert all(bus.loaded.values())
-    program.send_signal(signal.SIGSTOP)
-    wait_for(lambda: not any(bus.loaded.values()))
-
-
-def test_a_guardian_that_is_gone_is_noticed(beating):
-    program, _ = beating
-    (guardian,) = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
-    os.kill(int(guardian), signal.SIGKILL)
-    assert program.communicate(timeout=30)[0] == "alone\n"
-
-
-def wait_for(event, timeout: float = 30.0) -> None:
-    deadline = time.monotonic() + timeout
-    while not event():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_targets_that_are_not_numbers_are_not_written(description):
@@ -362,73 +282,3 @@ def test_a_port_that_is_none_is_refused(description, file, tmp_path):
 def test_a_robot_is_named_whole_or_not_at_all(ways, message):
     with pytest.raises(ConfigError, match=message):
         check_bus(*ways)
-
-
-# --- IMU
-
-
-class Bytes:
-    """A port that holds what was put into it."""
-
-    def __init__(self) -> None:
-        self.data = b""
-
-    def read(self, timeout: float) -> bytes:
-        data, self.data = self.data, b""
-        return data
-
-
-def test_imu_gives_orientation_and_the_rate_of_its_change():
-    port = Bytes()
-    imu = RvcImu(port)
-    for counter in range(5):
-        port.data += rvc_frame(counter + 254, 10.0 * counter, 0.0, 0.0)
-    reading = imu.read()
-    assert float(yaw(reading.orientation, np)) == pytest.approx(np.radians(40.0))
-    np.testing.assert_allclose(reading.gyro, [0, 0, np.radians(10.0) * 100], atol=1e-6)
-    assert imu.read() is None
-
-
-def test_an_imu_at_rest_has_news_as_long_as_its_accelerations_change():
-    port, news = Bytes(), []
-    imu = RvcImu(port)
-    for counter, weight in enumerate([1000, 1001, 1002, 1003, 1003, 1003, 1004]):
-        port.data = rvc_frame(counter, 0.0, 0.0, 0.0, weight)
-        reading = imu.read()
-        news += [reading.news] if reading else []
-    assert news == [True, True, False, False, True]
-
-
-def test_imu_frames_come_in_parts_and_damaged():
-    port = Bytes()
-    imu = RvcImu(port)
-    good = [rvc_frame(counter, 0.0, 0.0, float(counter)) for counter in range(4)]
-    bad = good[1][:-1] + bytes((good[1][-1] ^ 1,))
-    stream = b"\x13" + good[0] + bad + good[1] + b"\xaa" + good[2] + good[3][:9]
-    readings = []
-    for byte in stream:
-        port.data = bytes((byte,))
-        readings.append(imu.read())
-    (reading,) = filter(None, readings)
-    np.testing.assert_allclose(reading.gyro, [np.radians(100.0), 0, 0], atol=1e-6)
-
-
-def test_rotation_between_orientations_is_in_the_bodys_frame():
-    before = quaternion(0.4, -0.2, 0.9)
-    small = np.array([0.01, -0.02, 0.03])
-    angle = np.linalg.norm(small)
-    turn = np.concatenate([[np.cos(angle / 2)], np.sin(angle / 2) * small / angle])
-    w, v = before[0], before[1:]
-    after = np.concatenate(
-        [[w * turn[0] - v @ turn[1:]], w * turn[1:] + turn[0] * v + np.cross(v, turn[1:])]
-    )
-    np.testing.assert_allclose(rotation_between(before, after), small, atol=1e-12)
-    np.testing.assert_allclose(rotation_between(before, -after), small, atol=1e-12)
-    np.testing.assert_array_equal(rotation_between(before, before), np.zeros(3))
-
-
-def test_pitch_and_roll_tilt_the_up_vector_as_on_the_robot():
-    nose_down = up_vector(quaternion(0.0, 0.3, 0.0), np)
-    np.testing.assert_allclose(nose_down, [-np.sin(0.3), 0, np.cos(0.3)], atol=1e-12)
-    to_the_right = up_vector(quaternion(0.0, 0.0, 0.3), np)
-    np.testing.assert_allclose(to_the_right, [0, np.sin(0.3), np.cos(0.3)], atol=1e-12)
