@@ -40,8 +40,18 @@ TINY_STYLE = ("amp.mujoco={hidden: [8], replay: 100, batch: 16, updates: 1}",)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-LONGEST_FIRST = ("cli/test_validate.py", "training", "physics", "runtime/test_planted", "bench")
-"""Where the files are that take minutes: begun last, one would keep one core busy alone."""
+LONGEST_FIRST = (
+    "cli/test_validate.py",
+    "physics/test_conformance.py",
+    "training",
+    "physics",
+    "runtime/test_planted",
+    "bench",
+)
+"""Where the files are that take minutes: begun last, one would keep one core busy alone.
+
+Files that need the same large program stand apart: begun together, both would compile it.
+"""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -14,6 +14,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(bench, "TURNS", 2)
 
 
+@pytest.mark.long
 def test_physics_is_measured_shown_and_held_against_itself(command, quick, tmp_path):
     done = command(*PHYSICS, "--json", "now.json", "--plot", "now.png")
     assert done.code == 0, done.out + done.err

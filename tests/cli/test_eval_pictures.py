@@ -29,6 +29,7 @@ def call(folder, *arguments, **environment):
     )
 
 
+@pytest.mark.long
 @needs_opengl
 def test_a_run_gets_its_video_and_its_page(run, tmp_path):
     av = pytest.importorskip("av")

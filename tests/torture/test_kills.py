@@ -82,6 +82,7 @@ train(Config.from_file("ppo.yaml", sys.argv[2:]), sys.argv[1], "killed", on_prog
 """
 
 
+@pytest.mark.long
 def test_a_kill_changes_nothing_in_the_end(trained, tiny_overrides, tmp_path):
     """The second iteration is done, the checkpoint of the first is perhaps being written."""
     overrides = (*tiny_overrides, "checkpoints.every_iterations=1")

@@ -129,6 +129,7 @@ def test_a_training_names_the_dump_and_how_to_see_it(tiny_overrides, tmp_path, c
     assert "holds 10 dumps: no more" in caplog.text
 
 
+@pytest.mark.long
 def test_a_gradient_that_is_not_finite_stops_before_it_is_saved(tiny_config, tmp_path, monkeypatch):
     """The loss is finite, its gradient is not, as of a square root at zero; one update alone."""
     from brax.training.agents.ppo import losses
@@ -154,6 +155,7 @@ def test_a_gradient_that_is_not_finite_stops_before_it_is_saved(tiny_config, tmp
     assert read_dump(path).reason == "loss/parameter_norm became nan"
 
 
+@pytest.mark.long
 def test_a_loss_that_is_not_finite_leaves_the_last_checkpoint_whole(tiny_config, tmp_path):
     settings = tiny_config.checkpoints.model_copy(update={"every_iterations": 1})
     ppo = tiny_config.ppo.model_copy(update={"learning_rate": 1e30, "max_grad_norm": 1e30})

@@ -42,6 +42,7 @@ def planted(monkeypatch):
 SMALL = ["gravity 9.80", "one reward weight 1 % up", "one gain off by 1 %"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SMALL)
 def test_small_faults_do_not_hide_in_single_precision(planted, name):
     found = planted(FAULTS[name])

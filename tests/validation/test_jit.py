@@ -9,6 +9,7 @@ from wildrobot_cli import WildRobotEnv, load_robot
 from wildrobot_cli.validation.jit import check_jit, count_compilations, largest_gap
 
 
+@pytest.mark.long
 def test_packaged_environment_passes(reference):
     result = check_jit(reference, seed=0, num_envs=2, num_steps=4, tolerance=1e-10)
     assert result.passed, result
@@ -25,6 +26,7 @@ class Remembering(WildRobotEnv):
         return after.replace(reward=after.reward + self.calls)
 
 
+@pytest.mark.long
 def test_python_state_in_a_step_is_found(config):
     env = Remembering(config, robot=load_robot("wildrobot"))
     result = check_jit(env, seed=0, num_envs=1, num_steps=3, tolerance=1e-10)

@@ -1,6 +1,5 @@
 """The control loop: read, decide, write, at a fixed rate; and an emergency stop beside it."""
 
-import gc
 import math
 import time
 from collections.abc import Callable
@@ -86,16 +85,11 @@ class Loop:
 
     def run(self, seconds: float = math.inf, stay: bool = False) -> None:
         """Run for `seconds` of walking, then stop softly; `stay` waits for a reset after a stop."""
-        gc.collect()
-        gc.freeze()
-        gc.disable()  # a collection of everything that was ever imported takes longer than a period
         try:
             self._run(seconds, stay)
         finally:
             self._begun = None
             self._robot.stop()
-            gc.enable()
-            gc.unfreeze()
 
     def _run(self, seconds: float, stay: bool) -> None:
         start = self._start = self._clock()

@@ -3,7 +3,6 @@
 import atexit
 import math
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +22,7 @@ from wildrobot_cli.runtime.control.watchdogs import Trip
 from wildrobot_cli.runtime.keys import keys, on_terminal
 from wildrobot_cli.runtime.log import RunLog
 from wildrobot_cli.runtime.loop import Loop
-from wildrobot_cli.runtime.priority import hurry
+from wildrobot_cli.runtime.priority import undisturbed
 from wildrobot_cli.runtime.robots.hardware import Robot, check_fits
 from wildrobot_cli.runtime.screen import Display, Screen, status_line
 from wildrobot_cli.runtime.signals import signals
@@ -31,8 +30,6 @@ from wildrobot_cli.runtime.streams import drop_output
 
 PATIENCE = 1.0
 """How much longer than a soft stop the loop may take to end before its torque is taken [s]."""
-SWITCH = 2e-4
-"""How long another thread may keep the loop waiting for the interpreter [s]."""
 
 
 @dataclass(frozen=True)
@@ -168,10 +165,8 @@ def _run(loop: Loop, seconds: float, failures: list[BaseException], patience: fl
         except BaseException as error:  # the robot is stopped; the caller reports it
             failures.append(error)
 
-    hurry()
-    sys.setswitchinterval(SWITCH)
     thread = threading.Thread(target=work, name="control", daemon=True)
-    with keys(loop):
+    with undisturbed(), keys(loop):
         thread.start()
         until = math.inf
         try:

@@ -1,6 +1,8 @@
 """Two environments on the same keys and actions, and how far they come apart."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import jax
@@ -65,7 +67,7 @@ def record(
     """
     actions = draw_actions(reference, seed, num_envs, num_steps)
     before, after = play(reference, seed, actions)
-    step = jax.jit(jax.vmap(candidate.step))
+    step = _step(candidate)
     single = [step(at(before, t), action) for t, action in enumerate(actions)]
     free = [_start(candidate, seed, num_envs) if own_reset else at(before, 0)]
     for action in actions:
@@ -82,7 +84,7 @@ def draw_actions(env: WildRobotEnv, seed: int, num_envs: int, num_steps: int) ->
 
 def play(env: WildRobotEnv, seed: int, actions: np.ndarray) -> tuple[State, State]:
     """Return the states before and after each of `actions`. Leaves (steps, num_envs, ...)."""
-    step = jax.jit(jax.vmap(env.step))
+    step = _step(env)
     states = [_start(env, seed, actions.shape[1])]
     for action in actions:
         states.append(step(states[-1], action))
@@ -102,8 +104,17 @@ def advance(env: WildRobotEnv, before: State, targets: jax.Array) -> PhysicsStat
 
 
 def _start(env: WildRobotEnv, seed: int, num_envs: int) -> State:
-    keys = jax.random.split(jax.random.PRNGKey(seed), num_envs)
-    return jax.jit(jax.vmap(env.reset))(keys)
+    return _reset(env)(jax.random.split(jax.random.PRNGKey(seed), num_envs))
+
+
+@lru_cache(maxsize=4)
+def _reset(env: WildRobotEnv) -> Callable[[Any], State]:
+    return jax.jit(jax.vmap(env.reset))
+
+
+@lru_cache(maxsize=4)
+def _step(env: WildRobotEnv) -> Callable[[Any, Any], State]:
+    return jax.jit(jax.vmap(env.step))
 
 
 def at(tree: Any, index: int) -> Any:
