@@ -196,6 +196,18 @@ def test_saturation_is_against_each_joints_own_limit() -> None:
     assert scenario_metrics(still(500, torque=torque), LIMITS)["torque_saturation"] == 0.5
 
 
+def test_saturation_is_against_the_limit_that_an_episode_drew() -> None:
+    torque = np.broadcast_to([3.0, 1.0], (500, 2, 2))
+    drawn = still(500, episodes=2, torque=torque, torque_limit=[[3.0, 2.0], [4.0, 1.0]])
+    assert scenario_metrics(drawn, LIMITS)["torque_saturation"] == 0.5
+    second = scenario_metrics(drawn.only(slice(0, 1)), LIMITS)
+    assert second["torque_saturation"] == 0.5
+    speed = np.broadcast_to([2.9, 0.0], (500, 2, 2))
+    assert scenario_metrics(replace(drawn, joint_vel=speed), LIMITS)["overtorque"] == 0.5
+    with pytest.raises(ValueError, match="torque_limit"):
+        still(500, episodes=2, torque_limit=[[4.0, 2.0]])
+
+
 def test_cost_of_transport_is_power_over_weight_and_speed() -> None:
     walking = moving((0.25, 0.0, 0.0), (0.25, 0.0, 0.0))
     torque = np.broadcast_to([2.0, 0.0], (501, 1, 2))
@@ -237,6 +249,7 @@ def test_some_of_the_episodes_are_those_episodes() -> None:
     both = side_by_side(slow, fallen(fast, at=251))
     alone = scenario_metrics(both.only(slice(1, 2)), LIMITS)
     assert alone == scenario_metrics(fallen(fast, at=251), LIMITS)
+    assert both.only(slice(0, 1)).torque.base is None, "the others' samples are held as well"
 
 
 def test_drifts_are_of_episodes_that_lasted() -> None:

@@ -51,7 +51,7 @@ EXPECTED = {
     "pushes": ("env.pushes.force", (10.0, 10.0)),
     "shoves": ("env.pushes.force", (15.0, 20.0)),
     "dropout": ("env.dropout.duration", 0.5),
-    "uneven": ("env.terrain.bumps.height", (0.02, 0.02)),
+    "uneven": ("env.terrain.bumps.height", (0.04, 0.04)),
     "slope": ("env.terrain.slope", (np.radians(5), np.radians(5))),
     "worst": ("env.delays.latency", (0.02, 0.02)),
 }
@@ -109,7 +109,9 @@ def test_what_the_user_sets_is_stronger_than_the_scenario(resolved):
 def test_walk50_takes_a_speed_of_the_runs_own_range_and_the_time_for_it(resolved):
     config = resolved("walk50", "env.commands.forward=[0.2, 0.4]")
     assert config.env.episode_length == pytest.approx(50 / 0.3 * 1.1)
-    for overrides in (STANDING, ("env.commands.forward=[-0.4, 0.2]",)):
+    config = resolved("walk50", "env.commands.forward=[-0.4, 0.2]")
+    assert config.env.episode_length == pytest.approx(50 / 0.1 * 1.1)
+    for overrides in (STANDING, ("env.commands.forward=[-0.4, -0.2]",)):
         with pytest.raises(ConfigError, match="scenario 'walk50': a walk of 50 m needs a forward"):
             resolved("walk50", *overrides)
 
@@ -121,6 +123,35 @@ def test_an_unfit_change_names_the_scenarios_line(resolved, tmp_path):
         resolved(str(file))
     expected = f"{file}:4: env.commands.forwards: unknown key; did you mean 'forward'?"
     assert str(error.value) == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("observations", "{gyro: {history: 2}}"),
+        ("privileged", "{latency: {}}"),
+        ("action_scale", "0.4"),
+        ("control_period", "0.04"),
+    ],
+)
+def test_what_a_policy_was_made_for_no_scenario_can_change(resolved, tmp_path, key, value):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"base: flat.yaml\nenv:\n  {key}: {value}\n")
+    with pytest.raises(ConfigError) as error:
+        resolved(str(file))
+    assert str(error.value).startswith(f"{file}:3: env.{key}: a scenario cannot change it")
+
+
+def test_a_section_that_its_base_turned_off_takes_nothing_from_the_training(run, tmp_path):
+    """The packaged scenarios say `pushes: null`; the run has been pushed."""
+    file = tmp_path / "mine.yaml"
+    file.write_text("base: flat.yaml\nenv:\n  pushes: {force: [10, 20]}\n")
+    own = "env.pushes={force: [1, 2], duration: 0.1, interval: [0.5, 2.0]}"
+    config = load(Config, run.config_file, (own,))
+    run.config_file.write_text(dump(config))
+    (mine,) = load_scenarios((str(file),))
+    with pytest.raises(ConfigError, match=r"env\.pushes\.duration: missing"):
+        Subject(run).config(mine)
 
 
 COMMANDS = {"hold": 10.0, "zero_probability": 0.0}
@@ -171,6 +202,15 @@ def test_a_scenario_beyond_the_training_is_shown_and_not_held(run):
     assert done.scenarios["turning"]["success_rate"] == 0.0
     assert done.scenarios["turning"]["gates"] == {}
     assert done.passed
+
+
+def test_a_file_of_ones_own_is_held_to_its_gates_whatever_it_asks(run, tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("base: turning.yaml\n")
+    done = evaluate.evaluate(run, (str(file),), overrides=FALLING)
+    assert done.scenarios["mine"]["untrained"] == ["yaw_rate"]
+    assert done.scenarios["mine"]["gates"]["success_rate"]["passed"] is False
+    assert not done.passed
 
 
 def test_all_scenarios_are_checked_before_the_first_is_run(run, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """An animation shows the episode that was measured, and says what it did."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -45,17 +46,24 @@ def test_positions_are_those_that_were_measured(robot, walks):
     np.testing.assert_allclose(qpos[:, robot.qpos_ids], 0.2)
 
 
-def test_nothing_is_shown_after_a_fall_or_the_longest_animation(robot, walks, monkeypatch):
+def test_nothing_is_shown_after_a_fall_or_the_longest_animation(
+    robot, walks, tmp_path, monkeypatch
+):
     shown = []
     monkeypatch.setattr(
         video, "_rendered", lambda robot, rows, ground: shown.append(len(rows)) or ()
     )
-    monkeypatch.setattr(video, "_encode_mp4", lambda path, frames, period: list(frames))
+
+    def write(path, _kind, frames, _period):
+        list(frames)
+        path.touch()
+
+    monkeypatch.setattr(video, "_encode_mp4", write)
     monkeypatch.setattr(video, "typical_episode", lambda trajectory: 1)
-    video.animate(video.Path("a.mp4"), robot, walks)
+    video.animate(tmp_path / "a.mp4", robot, walks)
     monkeypatch.setattr(video, "typical_episode", lambda trajectory: 0)
     monkeypatch.setattr(video, "SECONDS", 1.0)
-    video.animate(video.Path("a.mp4"), robot, walks)
+    video.animate(tmp_path / "a.mp4", robot, walks)
     assert shown == [5, 25]
 
 
@@ -104,7 +112,7 @@ def test_a_sway_of_one_gait_cycle_has_no_mean():
 
 def test_mp4_is_h264_at_the_pace_of_the_motion(tmp_path):
     av = pytest.importorskip("av")
-    video._encode_mp4(tmp_path / "a.mp4", flat_frames(10), 0.04)
+    video._encode_mp4(tmp_path / "a.mp4", ".mp4", flat_frames(10), 0.04)
     with av.open(str(tmp_path / "a.mp4")) as file:
         stream = file.streams.video[0]
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
@@ -116,7 +124,7 @@ def test_mp4_is_h264_at_the_pace_of_the_motion(tmp_path):
 def test_animated_pictures_have_every_frame(tmp_path, ending):
     Image = pytest.importorskip("PIL.Image")
     path = tmp_path / f"a{ending}"
-    video._encode_picture(path, flat_frames(4), 0.04)
+    video._encode_picture(path, ending, flat_frames(4), 0.04)
     with Image.open(path) as picture:
         assert picture.n_frames == 4
 
@@ -133,6 +141,33 @@ def test_a_place_that_is_not_there_is_refused(tmp_path):
         video.check_video_path(tmp_path / "nowhere" / "a.mp4")
 
 
+def test_a_folder_is_refused(tmp_path):
+    (tmp_path / "a.mp4").mkdir()
+    with pytest.raises(ConfigError, match="expected the name of a file"):
+        video.check_video_path(tmp_path / "a.mp4")
+
+
+def test_an_animation_that_fails_leaves_the_one_before(robot, tmp_path, monkeypatch):
+    def broken(*_):
+        yield from flat_frames(1)
+        raise EnvironmentUnavailable("the screen went away")
+
+    monkeypatch.setattr(video, "_rendered", broken)
+    (tmp_path / "a.gif").write_bytes(b"before")
+    with pytest.raises(EnvironmentUnavailable, match="went away"):
+        video.write_video(tmp_path / "a.gif", robot, DT, robot.home_qpos[None])
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"before"]
+
+
+def test_of_episodes_that_ended_at_once_none_is_typical(walks):
+    alive = walks.alive.copy()
+    alive[:, 0] = False
+    shown = replace(walks, alive=alive, fell=walks.fell | ~alive.any(axis=0))
+    assert shown.alive[0, video.typical_episode(shown)]
+    none = replace(walks, alive=np.zeros_like(alive), fell=np.ones_like(walks.fell))
+    assert 0 <= video.typical_episode(none) < none.episodes
+
+
 def test_a_missing_package_is_named(robot, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     monkeypatch.setattr(video, "_rendered", lambda _robot, _rows, _: flat_frames(1))
@@ -146,6 +181,35 @@ def test_a_missing_opengl_names_the_debian_package(monkeypatch):
     monkeypatch.setattr(settings.ctypes.util, "find_library", lambda name: None)
     monkeypatch.setattr(settings.sys, "platform", "linux")
     with pytest.raises(EnvironmentUnavailable, match="apt install libosmesa6"):
+        settings.prepare_rendering()
+
+
+@pytest.mark.parametrize(
+    ("found", "nvidia", "display", "chosen"),
+    [
+        ({"EGL", "OSMesa"}, True, False, "egl"),
+        ({"EGL", "OSMesa"}, False, True, "osmesa"),
+        ({"EGL"}, False, False, "egl"),
+        ({"EGL"}, False, True, "egl"),
+        (set(), False, True, None),
+    ],
+)
+def test_what_needs_no_screen_comes_first(monkeypatch, found, nvidia, display, chosen):
+    monkeypatch.delenv("MUJOCO_GL", raising=False)
+    monkeypatch.setenv("DISPLAY", ":77")
+    if not display:
+        monkeypatch.delenv("DISPLAY")
+    monkeypatch.setattr(settings.ctypes.util, "find_library", lambda n: n if n in found else None)
+    monkeypatch.setattr(settings.os.path, "exists", lambda path: nvidia)
+    monkeypatch.setattr(settings.sys, "platform", "linux")
+    monkeypatch.setattr(settings.os, "environ", dict(settings.os.environ))
+    settings.prepare_rendering()
+    assert settings.os.environ.get("MUJOCO_GL") == chosen
+
+
+def test_a_renderer_that_there_is_not_is_named(monkeypatch):
+    monkeypatch.setenv("MUJOCO_GL", "bogus")
+    with pytest.raises(EnvironmentUnavailable, match="MUJOCO_GL is 'bogus': set it to egl"):
         settings.prepare_rendering()
 
 

@@ -17,7 +17,7 @@ def page_file(tmp_path_factory, robot, config) -> Path:
 
     folder = tmp_path_factory.mktemp("report")
     frames = (np.full((540, 480, 3), 20 * k, np.uint8) for k in range(10))
-    video._encode_mp4(folder / "walk.mp4", frames, 0.04)
+    video._encode_mp4(folder / "walk.mp4", ".mp4", frames, 0.04)
     walk = Walk().trajectory()
     evaluation = evaluated(robot, name=EVIL, **{"flat": walk, f"turning {EVIL}": walk})
     animation = Animation.read(folder / "walk.mp4")

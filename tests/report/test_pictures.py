@@ -61,7 +61,7 @@ def test_a_fast_joint_under_torque_is_up_and_to_the_right():
 
 def test_a_samples_beyond_the_servos_line_lie_beyond_the_drawn_line(robot):
     figure, axes = drawing.sheet(1.0)
-    servos._limits(axes[0, 0], robot, 1, (7.0, 5.0))
+    servos._limits(axes[0, 0], 4.0, robot.damping[1], 5.8, (7.0, 5.0))
     upper = next(line for line in axes[0, 0].lines if line.get_ydata()[0] > line.get_ydata()[-1])
     free = robot.torque_limit[1] / robot.damping[1]
     assert np.interp(free, upper.get_xdata(), upper.get_ydata()) == pytest.approx(0.0, abs=1e-9)

@@ -38,7 +38,8 @@ def show_comparison(found: Comparison) -> None:
     if not found.strict:
         steps = zip(found.names, found.env_steps, strict=True)
         console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
-        show_verdict(found.figures[reference])
+    show_verdict(found.figures[reference])
+    if not found.strict:
         return
     for name, scenario, figure in found.flagged():
         difference = found.differences[name][scenario][figure]["difference"]
@@ -46,7 +47,7 @@ def show_comparison(found: Comparison) -> None:
             f"[red]FAILED[/red]: {scenario}: {figure} on {name} differs by {difference:+.4g}, "
             "more than its margin and chance allow"
         )
-    if found.passed:
+    if not found.flagged():
         console.print("[green]passed[/green]: no difference beyond its margin")
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,16 @@ from wildrobot_cli.commands.settings import load_config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.logged import ENDINGS
 from wildrobot_cli.evaluation.run_log import SCENARIO, evaluate_log
-from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
+from wildrobot_cli.evaluation.table import (
+    beyond_training,
+    describe_gate,
+    figure_rows,
+    scenario_rows,
+)
 from wildrobot_cli.evaluation.video import animate
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
 from wildrobot_cli.report.page import check_report, write_report
-from wildrobot_cli.robot import load_robot
+from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.training.run_folder import RunFolder
 
 DRAWN = ("animation", "report")
@@ -98,44 +104,56 @@ def run_evaluation(request: EvalRequest) -> bool:
             request.checkpoint,
             display.update,
         )
-        _draw(request, video, evaluation, display)
     finally:
         display.close()
     show_evaluation(evaluation)
-    show_video(request.video, video)
-    if request.report is not None:
-        console.print(f"report in {request.report}", soft_wrap=True)
     write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
+    _draw(request, video, evaluation)
     return evaluation.passed
 
 
-def _draw(
-    request: EvalRequest, video: Path | None, evaluation: Evaluation, display: EvalDisplay
-) -> None:
+def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> None:
     """Write the animation and the page that were asked for, of the first scenario."""
-    robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
-    trajectory = next(iter(evaluation.trajectories.values()))
-
-    def rendered(share: float) -> None:
-        display.update("animation", share)
-
-    if video is not None:
-        animate(video, robot, trajectory, rendered)
+    if video is None and request.report is None:
+        return
+    display = EvalDisplay()
+    try:
+        robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
+        animation = _animation(request, video, robot, evaluation, display)
+        if request.report is not None:
+            on_progress = partial(display.update, "report")
+            write_report(request.report, request.run, robot, evaluation, animation, on_progress)
+    finally:
+        display.close()
+    if not animation.missing:
+        show_video(request.video, video)
+    elif video is not None:
+        console.print(f"no animation: {animation.missing}", soft_wrap=True)
     if request.report is not None:
-        if request.no_rendering is not None:
-            animation = Animation(missing=request.no_rendering)
-        elif video is not None and video.suffix.lower() in KINDS:
-            animation = Animation.read(video)
-        else:
-            animation = make_animation(robot, trajectory, rendered)
-        write_report(
-            request.report,
-            request.run,
-            robot,
-            evaluation,
-            animation,
-            lambda share: display.update("report", share),
-        )
+        console.print(f"report in {request.report}", soft_wrap=True)
+
+
+def _animation(
+    request: EvalRequest,
+    video: Path | None,
+    robot: Robot,
+    evaluation: Evaluation,
+    display: EvalDisplay,
+) -> Animation:
+    """Write the animation that was asked for; return what the page is to show of it."""
+    trajectory = next(iter(evaluation.trajectories.values()))
+    on_progress = partial(display.update, "animation")
+    if not trajectory.alive.any():
+        return Animation(missing="no episode lasted a control step")
+    if video is not None:
+        animate(video, robot, trajectory, on_progress)
+    if request.report is None:
+        return Animation()
+    if request.no_rendering is not None:
+        return Animation(missing=request.no_rendering)
+    if video is not None and video.suffix.lower() in KINDS:
+        return Animation.read(video)
+    return make_animation(robot, trajectory, on_progress)
 
 
 def show_log(folder: Path, json: Path | None) -> bool:
@@ -167,10 +185,8 @@ def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
         for gate, verdict in figures["gates"].items():
             if not verdict["passed"]:
                 console.print(f"[red]FAILED[/red]: {name}: {describe_gate(gate, verdict)}")
-    for name, figures in scenarios.items():
-        if figures["untrained"]:
-            asked = ", ".join(figures["untrained"])
-            console.print(f"{name}: not held to its gates, asks more than the training ({asked})")
+    for line in beyond_training(scenarios):
+        console.print(line, soft_wrap=True)
     held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
     if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
         console.print(f"[green]passed[/green]: {sum(map(len, held))} gates held")

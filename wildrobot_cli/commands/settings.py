@@ -14,6 +14,8 @@ from wildrobot_cli.training.checkpoint_list import find_checkpoint
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
+RENDERERS = ("egl", "osmesa", "glfw")
+"""What MuJoCo renders with."""
 
 
 def load_config(
@@ -78,13 +80,21 @@ def prepare_rendering() -> None:
     Raises:
         EnvironmentUnavailable: there is no OpenGL library to do it with.
     """
-    if "MUJOCO_GL" in os.environ or "DISPLAY" in os.environ or sys.platform != "linux":
+    chosen = os.environ.get("MUJOCO_GL")
+    if chosen is not None and chosen.lower() not in RENDERERS:
+        raise EnvironmentUnavailable(
+            f"MUJOCO_GL is '{chosen}': set it to {', '.join(RENDERERS)}, or unset it"
+        )
+    if chosen or sys.platform != "linux":
         return
-    if os.path.exists("/dev/nvidia0") and ctypes.util.find_library("EGL"):
+    egl = ctypes.util.find_library("EGL")
+    if egl and os.path.exists("/dev/nvidia0"):
         os.environ["MUJOCO_GL"] = "egl"
     elif ctypes.util.find_library("OSMesa"):
         os.environ["MUJOCO_GL"] = "osmesa"
-    else:
+    elif egl:
+        os.environ["MUJOCO_GL"] = "egl"
+    elif "DISPLAY" not in os.environ:
         raise EnvironmentUnavailable(
             "an animation needs OpenGL without a screen: install OSMesa "
             "(Debian: apt install libosmesa6)"

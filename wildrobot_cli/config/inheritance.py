@@ -13,6 +13,11 @@ BASE = "base"
 _DEEPEST = 8
 """Files on top of one another, at most."""
 
+
+class Whole(dict[str, Any]):
+    """A section that was null beneath: laid over another file it takes nothing from there."""
+
+
 Reader = Callable[[str | Path], tuple[Path, Document]]
 """Finds and reads a file by path, or by name among the packaged ones."""
 
@@ -47,6 +52,8 @@ def with_base(path: Path, document: Document, read: Reader, depth: int = 1) -> D
 def laid_over(below: Document, above: Document) -> Document:
     """Merge two documents: sections key by key, anything else as the upper one says.
 
+    A section over one that is null is as it stands, whatever a third document beneath may say.
+
     The new document shares no mapping with either, so that overrides can be written into it.
     """
     origins = dict(below.origins)
@@ -65,9 +72,12 @@ def _merged(
     merged = dict(below)
     for key, value in above.items():
         here = (*path, key)
-        if isinstance(value, dict) and isinstance(below.get(key), dict):
-            merged[key] = _merged(below[key], value, origins, new_origins, here)
+        under, merges = below.get(key), isinstance(value, dict) and not isinstance(value, Whole)
+        if merges and isinstance(under, dict):
+            merged[key] = type(under)(_merged(under, value, origins, new_origins, here))
             continue
+        if merges and key in below and under is None:
+            value = Whole(value)
         for old in [old for old in origins if old[: len(here)] == here]:
             del origins[old]
         origins.update({new: o for new, o in new_origins.items() if new[: len(here)] == here})

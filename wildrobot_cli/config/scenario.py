@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from wildrobot_cli.config.base import Count, Model, NonNegative, Positive, Unit
 from wildrobot_cli.config.document import Document
-from wildrobot_cli.config.loader import packaged, read, validate
+from wildrobot_cli.config.loader import find, packaged, read, validate
 from wildrobot_cli.config.resources import config_dir
 from wildrobot_cli.errors import ConfigError
 
@@ -38,7 +38,7 @@ class WalkConfig(Model):
     distance: Positive
     """Way along the commanded direction that a success takes [m]."""
     pace: Unit
-    """Which speed: 0 is the slowest forward command of the run, 1 the fastest."""
+    """Which speed: 0 is the slowest command of the run that is not backward, 1 the fastest."""
     slack: Annotated[float, Field(ge=1)]
     """Time for it, in times of what the commanded speed takes."""
 
@@ -72,12 +72,14 @@ class Scenario:
     """What it says."""
     document: Document
     """The same, with the lines that say it."""
+    packaged: bool
+    """Whether it comes with the package, and is not a file of the user's."""
 
     @property
     def layer(self) -> Document:
         """What it lays over a run's configuration."""
         origins = {key: o for key, o in self.document.origins.items() if key[0] == "env"}
-        return Document(self.document.source, {"env": self.settings.env}, origins)
+        return Document(self.document.source, {"env": self.document.data["env"]}, origins)
 
 
 def load_scenarios(names: tuple[str, ...]) -> tuple[Scenario, ...]:
@@ -106,9 +108,10 @@ def scenario_names() -> tuple[str, ...]:
 
 
 def _load(name_or_path: str) -> Scenario:
+    path, _ = find(name_or_path, _folder(), "scenario")
     document = read(name_or_path, _folder(), "scenario")
-    name = Path(document.source).name.removesuffix(".yaml")
-    return Scenario(name, validate(ScenarioConfig, document), document)
+    packaged = path.resolve().parent == _folder().resolve()
+    return Scenario(path.stem, validate(ScenarioConfig, document), document, packaged)
 
 
 def _folder() -> Path:

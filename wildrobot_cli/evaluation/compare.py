@@ -35,10 +35,9 @@ class Comparison:
 
     @property
     def passed(self) -> bool:
-        """Whether the first one's gates held or, where strict, no difference is flagged."""
-        if self.strict:
-            return not self.flagged()
-        return all(figures["passed"] for figures in self.figures[self.names[0]].values())
+        """Whether the first one's gates held and, where strict, no difference is flagged."""
+        held = all(figures["passed"] for figures in self.figures[self.names[0]].values())
+        return held and not (self.strict and self.flagged())
 
     def flagged(self) -> list[tuple[str, str, str]]:
         """Name, scenario and figure of the differences beyond their margins."""

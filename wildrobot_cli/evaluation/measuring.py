@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from wildrobot_cli.config.base import Range
-from wildrobot_cli.config.environment import CommandConfig
+from wildrobot_cli.config.environment import CommandConfig, EnvConfig
 from wildrobot_cli.config.loader import load
 from wildrobot_cli.config.scenario import GateConfig, Scenario, WalkConfig
 from wildrobot_cli.config.schema import Config
@@ -20,6 +20,9 @@ from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.policy import Policy, load_policy
 from wildrobot_cli.training.run_folder import RunFolder
+
+POLICYS_OWN = ("robot", "control_period", "action_scale", "observations", "privileged")
+"""Settings of the environment that a policy was made for."""
 
 Progress = Callable[[str, float], None]
 """Told what is being measured, and the share of it that is done."""
@@ -53,6 +56,7 @@ class Subject:
         file, layer, walk = self.run.config_file, scenario.layer, scenario.settings.walk
         overrides = (*self.overrides, *task)
         config = load(Config, file, overrides, layer)
+        _check_policys_own(load(Config, file, overrides).env, config.env, scenario)
         if walk is None:
             return config
         paced = _paced(walk, config.env.commands.forward, scenario.name)
@@ -97,7 +101,8 @@ def measure(
         figures["naturalness"] = naturalness(trajectory, env.robot, config.env)
     beyond = untrained(subject.run.config.env.commands, config.env.commands)
     usual = {SUCCESS: GateConfig(min=config.eval.min_success_rate)}
-    gates = {} if beyond else judge(figures, usual | settings.gates)
+    held = not beyond or not scenario.packaged
+    gates = judge(figures, usual | settings.gates) if held else {}
     figures |= {
         "untrained": list(beyond),
         "gates": gates,
@@ -107,7 +112,10 @@ def measure(
 
 
 def untrained(own: CommandConfig, asked: CommandConfig) -> tuple[str, ...]:
-    """Return which commands go beyond those of a training: such a scenario has no gates."""
+    """Return which commands go beyond those of a training.
+
+    A packaged scenario that asks so much has no gates; who writes one of their own knows.
+    """
     beyond = [
         name
         for name in ("forward", "lateral", "yaw_rate")
@@ -122,9 +130,20 @@ def _within(own: Range, asked: Range) -> bool:
     return own[0] <= asked[0] and asked[1] <= own[1]
 
 
+def _check_policys_own(own: EnvConfig, asked: EnvConfig, scenario: Scenario) -> None:
+    """Raise `ConfigError` where a scenario changes what a policy cannot do without."""
+    for key in POLICYS_OWN:
+        if getattr(own, key) != getattr(asked, key):
+            raise ConfigError(
+                f"{scenario.document.locate(('env', key))}: env.{key}: a scenario cannot change "
+                "it, the policy was made for the run's own"
+            )
+
+
 def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
-    """Overrides that make a run walk so far, at one speed of its own range."""
-    speed = forward[0] + walk.pace * (forward[1] - forward[0])
+    """Overrides that make a run walk so far, at one forward speed of its own range."""
+    slowest = max(forward[0], 0.0)
+    speed = slowest + walk.pace * (forward[1] - slowest)
     if speed <= 0:
         raise ConfigError(
             f"scenario '{name}': a walk of {walk.distance:g} m needs a forward speed above 0, "

@@ -51,7 +51,10 @@ def rollout(
         if on_progress:
             on_progress(1.0 if down.all() else min(1.0, len(parts) * CHUNK / steps))
     record = {key: np.concatenate([part[key] for part in parts])[:steps] for key in parts[0]}
-    return replace(trajectory_of(env, record), ground=jax.device_get(state.pipeline_state.ground))
+    episode = jax.device_get(state.pipeline_state)
+    servos = episode.params.get("actuator_forcerange")
+    limit = None if servos is None else servos[..., 1]
+    return replace(trajectory_of(env, record), ground=episode.ground, torque_limit=limit)
 
 
 def _advance(env: WildRobotEnv, chunk: int) -> Callable[[Policy, State], tuple[State, Record]]:

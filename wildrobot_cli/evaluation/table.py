@@ -30,6 +30,16 @@ def describe_gate(name: str, verdict: Mapping[str, Any]) -> str:
     return f"{name} {found}, expected {word} {verdict[limit]:g}"
 
 
+def beyond_training(scenarios: Mapping[str, Figures]) -> list[str]:
+    """Say which scenarios ask for commands that the training did not have."""
+    return [
+        f"{name}: {'' if figures['gates'] else 'not held to its gates, '}"
+        f"asks more than the training ({', '.join(figures['untrained'])})"
+        for name, figures in scenarios.items()
+        if figures["untrained"]
+    ]
+
+
 def describe_falls(causes: Mapping[str, list[float]]) -> str:
     """Say what most falls were, and when half of them had happened: `7 tilted 4.1 s`."""
     if not causes:

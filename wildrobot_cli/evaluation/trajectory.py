@@ -37,6 +37,8 @@ _TRAILING: dict[str, tuple[int | str, ...]] = {
     "foot_velocity": (2, 3),
 }
 """Each recorded field's shape after (T, N)."""
+_EPISODES_FIRST = ("fell", "cause", "torque_limit")
+"""Fields that begin with the episodes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +94,9 @@ class Trajectory:
     """What the failure was, empty without one; `FALL` where it is not given. Shape (N,)."""
     ground: "Ground | None" = None
     """What each episode walked on, leaves (N, ...); None is a level floor."""
+    torque_limit: Floats | None = None
+    """Torque limit of the servos of each episode, where it was drawn; None is the robot's own.
+    Shape (N, n) [Nm]."""
 
     def __post_init__(self) -> None:
         """Convert, check and seal the arrays."""
@@ -99,6 +104,8 @@ class Trajectory:
             self._set(name, np.asarray(getattr(self, name), dtype=np.float64))
         for name in ("alive", "fell"):
             self._set(name, np.asarray(getattr(self, name), dtype=np.bool_))
+        if self.torque_limit is not None:
+            self._set("torque_limit", np.asarray(self.torque_limit, dtype=np.float64))
         cause = np.where(self.fell, FALL, "") if self.cause is None else np.asarray(self.cause)
         self._set("cause", cause.astype(np.str_))
         self._check_scalars()
@@ -127,12 +134,15 @@ class Trajectory:
         return ~self.fell & self.alive.any(axis=0)
 
     def only(self, episodes: slice) -> Self:
-        """Return some of the episodes."""
+        """Return some of the episodes; nothing of the others is held."""
         arrays = [f.name for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)]
         whole = {name: getattr(self, name) for name in arrays}
         return replace(
             self,
-            **{n: v[episodes] if v.ndim == 1 else v[:, episodes] for n, v in whole.items()},
+            **{
+                name: (value[episodes] if name in _EPISODES_FIRST else value[:, episodes]).copy()
+                for name, value in whole.items()
+            },
             ground=None if self.ground is None else self.ground.only(episodes),
         )
 
@@ -160,6 +170,9 @@ class Trajectory:
             self._check_shape(name, value.shape, (*self.alive.shape, *trailing))
         for name in ("fell", "cause"):
             self._check_shape(name, getattr(self, name).shape, self.alive.shape[1:])
+        if self.torque_limit is not None:
+            wanted = (*self.alive.shape[1:], joints)
+            self._check_shape("torque_limit", self.torque_limit.shape, wanted)
 
     @staticmethod
     def _check_shape(name: str, found: tuple[int, ...], expected: tuple[int | str, ...]) -> None:

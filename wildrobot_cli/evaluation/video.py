@@ -15,6 +15,7 @@ from wildrobot_cli.evaluation.landscape import on_ground
 from wildrobot_cli.evaluation.metrics import progress
 from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.whole import whole
 
 if TYPE_CHECKING:
     from wildrobot_cli.env.ground import Ground
@@ -49,6 +50,8 @@ def check_video_path(path: Path) -> Path:
         raise ConfigError(f"--video {path}: expected a name that ends in {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise ConfigError(f"--video {path}: no such folder: {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"--video {path}: expected the name of a file, this is a folder")
     if path.suffix.lower() == MP4 and find_spec("av") is None:
         return path.with_suffix(".gif")
     return path
@@ -74,9 +77,10 @@ def animate(
 
 
 def typical_episode(trajectory: Trajectory) -> int:
-    """Return the episode that came the median way."""
-    way = progress(trajectory)
-    return int(np.argsort(way, kind="stable")[(trajectory.episodes - 1) // 2])
+    """Return the episode that came the median way, of those that lasted a control step if any."""
+    ran = np.flatnonzero(trajectory.alive.any(axis=0) | ~trajectory.alive.any())
+    way = progress(trajectory)[ran]
+    return int(ran[np.argsort(way, kind="stable")[(ran.size - 1) // 2]])
 
 
 def episode_positions(robot: Robot, trajectory: Trajectory, episode: int) -> Floats:
@@ -122,7 +126,8 @@ def write_video(
 
     encode = _encode_mp4 if path.suffix.lower() == MP4 else _encode_picture
     try:
-        encode(path, frames(), stride * dt)
+        with whole(path) as unfinished:
+            encode(unfinished, path.suffix.lower(), frames(), stride * dt)
     except ImportError:
         raise EnvironmentUnavailable(
             "an animation needs Pillow and PyAV: pip install 'wildrobot[video]'"
@@ -131,11 +136,11 @@ def write_video(
         raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 
 
-def _encode_mp4(path: Path, frames: Iterator[np.ndarray], period: float) -> None:
+def _encode_mp4(path: Path, kind: str, frames: Iterator[np.ndarray], period: float) -> None:
     """Write H.264 that every browser plays; `period` is the time between frames [s]."""
     import av
 
-    with av.open(str(path), "w", format="mp4", options={"movflags": "faststart"}) as container:
+    with av.open(str(path), "w", format=kind[1:], options={"movflags": "faststart"}) as container:
         rate = Fraction(1 / period).limit_denominator(1000)
         stream: Any = container.add_stream("h264", rate=rate, options={"crf": "26"})
         stream.pix_fmt = "yuv420p"
@@ -146,13 +151,21 @@ def _encode_mp4(path: Path, frames: Iterator[np.ndarray], period: float) -> None
         container.mux(stream.encode())
 
 
-def _encode_picture(path: Path, frames: Iterator[np.ndarray], period: float) -> None:
+def _encode_picture(path: Path, kind: str, frames: Iterator[np.ndarray], period: float) -> None:
     """Write an animated picture; `period` is the time between frames [s]."""
     from PIL import Image
 
     first, *others = (Image.fromarray(frame) for frame in frames)
     duration = round(1000 * period)
-    first.save(path, save_all=True, append_images=others, loop=0, duration=duration, quality=60)
+    first.save(
+        path,
+        kind[1:],
+        save_all=True,
+        append_images=others,
+        loop=0,
+        duration=duration,
+        quality=60,
+    )
 
 
 def _rendered(robot: Robot, positions: np.ndarray, ground: "Ground | None") -> Iterator[np.ndarray]:

@@ -7,7 +7,12 @@ from typing import Any
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.evaluation.evaluate import Evaluation
-from wildrobot_cli.evaluation.table import describe_gate, figure_rows, scenario_rows
+from wildrobot_cli.evaluation.table import (
+    beyond_training,
+    describe_gate,
+    figure_rows,
+    scenario_rows,
+)
 from wildrobot_cli.report.animation import Animation
 from wildrobot_cli.report.drawing import STYLE, Picture
 from wildrobot_cli.report.learning import learning_pictures
@@ -87,6 +92,7 @@ def write_report(
         passed=evaluation.passed,
         held=sum(len(figures["gates"]) for figures in evaluation.scenarios.values()),
         broken=_broken(evaluation),
+        beyond=beyond_training(evaluation.scenarios),
         facts=_facts(run, evaluation),
         shown=name,
         rows=figure_rows(evaluation.scenarios[name]),
@@ -133,7 +139,7 @@ def _facts(run: RunFolder, evaluation: Evaluation) -> list[tuple[str, str]]:
     """What the page says of the run beside its figures: label and value."""
     facts = [("control steps of training", f"{evaluation.env_steps:,}")]
     known = read_record(run.provenance_file)
-    for key, label in (("seed", "seed"), ("engine", "engine"), ("device", "trained on")):
+    for key, label in (("seed", "seed"), ("engine", "trained on engine"), ("device", "on device")):
         if key in known:
             facts.append((label, str(known[key])))
     versions = known.get("versions", {})

@@ -35,9 +35,10 @@ def servo_pictures(trajectory: Trajectory, robot: Robot) -> list[Picture]:
     """Draw torque and speed of every joint."""
     torque = trajectory.torque[trajectory.alive]
     speed = trajectory.joint_vel[trajectory.alive]
-    limit = robot.torque_limit
+    drawn = trajectory.torque_limit
+    limit = robot.torque_limit if drawn is None else drawn.min(axis=0)
     return [
-        _planes(torque, speed, robot),
+        _planes(torque, speed, limit, robot),
         _histograms(
             torque,
             limit,
@@ -45,8 +46,9 @@ def servo_pictures(trajectory: Trajectory, robot: Robot) -> list[Picture]:
             "shaft torque [Nm]",
             "Torque by joint",
             "How often each shaft torque occurs, on a logarithmic scale. Uprights are the servo's "
-            "limit at stall, in colour where a joint goes beyond: only braking can. Mass piled up "
-            "at an upright is saturation: that joint has nothing left for a push.",
+            "limit at stall, the least of all episodes, in colour where a joint goes beyond: only "
+            "braking can. Mass piled up at an upright is saturation: that joint has nothing left "
+            "for a push.",
         ),
         _histograms(
             speed,
@@ -79,7 +81,7 @@ def density(torque: Floats, speed: Floats, ranges: tuple[float, float], color: s
     return np.concatenate([np.tile(to_rgb(color), (CELLS, CELLS, 1)), alpha[..., None]], axis=-1)
 
 
-def _planes(torque: Floats, speed: Floats, robot: Robot) -> Picture:
+def _planes(torque: Floats, speed: Floats, limit: Floats, robot: Robot) -> Picture:
     names = robot.joint_names
     lines = -(-len(names) // COLUMNS)
     figure, axes = sheet(1.72 * lines + 0.5, lines, COLUMNS, sharex=True, sharey=True)
@@ -91,7 +93,7 @@ def _planes(torque: Floats, speed: Floats, robot: Robot) -> Picture:
         extent = (-ranges[0], ranges[0], -ranges[1], ranges[1])
         axis.imshow(image, extent=extent, origin="lower", aspect="auto", interpolation="nearest",
                     zorder=1.5)  # fmt: skip
-        _limits(axis, robot, joint, ranges)
+        _limits(axis, float(limit[joint]), float(robot.damping[joint]), free, ranges)
         axis.set_title(names[joint].replace("_", " "), loc="left", fontsize=8)
     for axis in axes.ravel()[len(names) :]:
         axis.set_axis_off()
@@ -111,13 +113,23 @@ def _range(values: Floats, limit: float) -> float:
     return max(1.25 * limit, float(np.abs(values).max(initial=0.0)))
 
 
-def _limits(axis: Any, robot: Robot, joint: int, ranges: tuple[float, float]) -> None:
-    """Draw the servo's lines: shaft torque is the motor's, at most its limit, less damping."""
+def _limits(
+    axis: Any, limit: float, damping: float, free: float, ranges: tuple[float, float]
+) -> None:
+    """Draw a servo's lines: shaft torque is the motor's, at most its limit, less damping.
+
+    Args:
+        axis: to draw on.
+        limit: of the motor's torque [Nm].
+        damping: of the joint [Nm s/rad].
+        free: speed without load [rad/s].
+        ranges: ends of the axes [rad/s, Nm].
+    """
     speeds = np.array([-ranges[0], ranges[0]])
     line: dict[str, Any] = {"color": INK, "linewidth": 0.9}
     for sign in (1.0, -1.0):
-        axis.plot(speeds, sign * robot.torque_limit[joint] - robot.damping[joint] * speeds, **line)
-        axis.axvline(sign * robot.servo.no_load_speed, color=FAINT, linewidth=0.7, linestyle=":")
+        axis.plot(speeds, sign * limit - damping * speeds, **line)
+        axis.axvline(sign * free, color=FAINT, linewidth=0.7, linestyle=":")
     axis.set(xlim=speeds, ylim=(-ranges[1], ranges[1]))
 
 
