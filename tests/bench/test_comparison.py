@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wildrobot_cli.bench.comparison import compare, read_rows
+from wildrobot_cli.bench.comparison import compare, missing, read_rows
 from wildrobot_cli.bench.result import BenchResult
 from wildrobot_cli.errors import ConfigError
 
@@ -58,30 +58,60 @@ def test_rows_of_other_sizes_and_engines_are_not_compared(row):
 def test_what_was_written_is_read(row, tmp_path):
     rows = [row("train", *BEFORE), row("physics", 1, 2, engine="mjx")]
     path = tmp_path / "before.json"
-    result = BenchResult({"engine": "mujoco"}, 1, "physics_reference", rows)
+    result = BenchResult({"engine": "mujoco"}, "wildrobot", 1, "physics_reference", rows)
     path.write_text(json.dumps(result.to_json()))
-    assert read_rows(path) == rows
+    assert read_rows(path, "wildrobot") == rows
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", '{"rows": [1]}', '{"rows": [{"what": "train"}]}', "null"]
+    "text", ["", "[]", "{}", 10_000 * "[", '{"rows": [1]}', '{"rows": [{"what": "train"}]}', "null"]
 )
 def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "before.json"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"before\.json: expected what `wildrobot bench"):
-        read_rows(path)
+        read_rows(path, "wildrobot")
 
 
-def test_empty_turns_are_refused(row, tmp_path):
+def test_a_tenth_of_the_speed_is_no_noise(row):
+    wild = [row("train", 10, 100, 190)]
+    assert only(compare([row("train", 1, 10, 19)], wild)).is_regression
+
+
+def test_rows_that_are_not_measured_any_more_are_named(row):
+    before = [row("train", *BEFORE), row("env", *BEFORE)]
+    assert missing([row("train", 1)], before) == before[1:]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("turns", []),
+        ("turns", [0.0]),
+        ("turns", [float("nan")]),
+        ("turns", [float("inf")]),
+        ("num_envs", float("inf")),
+        ("impl", []),
+    ],
+)
+def test_rows_that_nothing_measured_are_refused(row, tmp_path, key, value):
     path = tmp_path / "before.json"
-    data = BenchResult({"engine": "mujoco"}, 1, "physics", [row("train", 1)]).to_json()
-    data["rows"][0]["turns"] = []
+    data = BenchResult({"engine": "mujoco"}, "wildrobot", 1, "physics", [row("train", 1)]).to_json()
+    data["rows"][0][key] = value
+    data["rows"][0]["what"] = "train" if key != "impl" else value
     path.write_text(json.dumps(data))
     with pytest.raises(ConfigError, match="expected what"):
-        read_rows(path)
+        read_rows(path, "wildrobot")
+
+
+def test_another_robots_speed_is_refused(row, tmp_path):
+    path = tmp_path / "before.json"
+    result = BenchResult({"engine": "mujoco"}, "other", 1, "physics", [row("train", 1)])
+    path.write_text(json.dumps(result.to_json()))
+    with pytest.raises(ConfigError, match="it measured the robot 'other', not 'wildrobot'"):
+        read_rows(path, "wildrobot")
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.json: cannot read: No such file"):
-        read_rows(tmp_path / "nowhere.json")
+        read_rows(tmp_path / "nowhere.json", "wildrobot")

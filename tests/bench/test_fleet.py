@@ -52,6 +52,11 @@ def test_programs_take_turns(script, tmp_path, monkeypatch, config):
         ("print('a: b is wrong', file=sys.stderr); sys.exit(2)", ConfigError, "^a: b is wrong$"),
         ("print('no GPU', file=sys.stderr); sys.exit(3)", EnvironmentUnavailable, "^no GPU$"),
         ("raise ValueError('it broke')", MeasuringFailed, "failed: ValueError: it broke$"),
+        (
+            "print('XlaRuntimeError: full\\n---\\nJAX has removed', file=sys.stderr); sys.exit(1)",
+            MeasuringFailed,
+            "failed: XlaRuntimeError: full$",
+        ),
         ("sys.exit(1)", MeasuringFailed, "ended with code 1"),
         ("import os; os.kill(os.getpid(), 9)", MeasuringFailed, "enough memory"),
     ],

@@ -22,7 +22,7 @@ ROW_KEYS = {
 
 
 def result(*rows, yardstick="physics_reference") -> BenchResult:
-    return BenchResult({"engine": "mujoco"}, 2_000_000, yardstick, list(rows))
+    return BenchResult({"engine": "mujoco"}, "wildrobot", 2_000_000, yardstick, list(rows))
 
 
 def test_promised_keys_are_there_and_are_json(row):

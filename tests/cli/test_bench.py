@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from wildrobot_cli.bench.result import BenchResult
+from wildrobot_cli.bench.rows import Row
 from wildrobot_cli.commands import bench
 
 PHYSICS = ("bench", "--what", "physics", "--engine", "mujoco", "--num-envs", "8")
@@ -62,6 +64,26 @@ def test_wrong_input_is_exit_2_and_one_message(command, arguments, message, tmp_
     assert message in done.err
     assert "Traceback" not in done.err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--what", "startup"), "starts are not compared; leave --against or --what out"),
+        (PHYSICS[1:], "no row of physics that is measured now with 8 environments; it has 512"),
+        (("--what", "env", "--num-envs", "8"), "it has no such rows"),
+    ],
+)
+def test_what_has_nothing_to_compare_is_refused_before_anything_runs(
+    command, tmp_path, arguments, message
+):
+    row = Row.of(("physics", "mujoco", None, 512), [1.0], 1.0, 1.0)
+    before = BenchResult({"engine": "mujoco"}, "wildrobot", 1, "physics", [row])
+    (tmp_path / "before.json").write_text(json.dumps(before.to_json()))
+    done = command("bench", *arguments, "--against", "before.json", "--json", "now.json")
+    assert done.code == 2, done.out + done.err
+    assert message in done.err
+    assert not (tmp_path / "now.json").exists()
 
 
 def test_without_a_gpu_it_is_exit_3_and_says_what_is_missing(command):

@@ -11,6 +11,8 @@ from wildrobot_cli.bench.rows import NAMES, Key, Row
 from wildrobot_cli.errors import ConfigError
 
 YARDSTICK = "physics_reference"
+MOST_NOISE = 0.5
+"""What is slower by more than this is slower, however much its turns differ."""
 
 
 @dataclass(frozen=True)
@@ -47,25 +49,35 @@ def compare(now: Sequence[Row], before: Sequence[Row]) -> list[Change]:
         new = _relative(row, ours if both else None)
         past = _relative(old[row.key], theirs if both else None)
         change = statistics.median(new) / statistics.median(past)
-        changes.append(Change(row.key, both, change, _spread(new) + _spread(past)))
+        noise = min(_spread(new) + _spread(past), MOST_NOISE)
+        changes.append(Change(row.key, both, change, noise))
     return changes
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read the rows of what `wildrobot bench --json` wrote.
+def missing(now: Sequence[Row], before: Sequence[Row]) -> list[Row]:
+    """Return the rows of an earlier measurement that this one does not have."""
+    keys = {row.key for row in now}
+    return [row for row in before if row.key not in keys]
+
+
+def read_rows(path: Path, robot: str) -> list[Row]:
+    """Read the rows of what `wildrobot bench --json` wrote of a robot.
 
     Raises:
-        ConfigError: there is no such file, or it is not one of those.
+        ConfigError: there is no such file, it is not one of those, or of another robot.
     """
     try:
         data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = [Row.from_json(row) for row in data["rows"] if row["what"] in NAMES]
+        measured = str(data.get("robot", robot))
     except OSError as error:
         raise ConfigError(f"--against {path}: cannot read: {error.strerror}") from None
-    except (KeyError, TypeError, ValueError, ZeroDivisionError, statistics.StatisticsError):
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         raise ConfigError(
             f"--against {path}: expected what `wildrobot bench --json FILE` writes"
         ) from None
+    if measured != robot:
+        raise ConfigError(f"--against {path}: it measured the robot '{measured}', not '{robot}'")
     return rows
 
 

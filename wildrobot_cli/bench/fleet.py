@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import statistics
 import subprocess
 import sys
@@ -25,6 +26,8 @@ OnProgress = Callable[[str], None]
 COMPILE_CACHE = "JAX_COMPILATION_CACHE_DIR"
 GRACE = 10.0
 """Time that a process has to end by itself [s]."""
+_RAISED = re.compile(r"[\w.]*(Error|Exception)\b")
+"""The line of a traceback that says what it was; JAX and bindings write more beneath it."""
 WARM_STARTS = 3
 """Starts with a warm cache; the median one counts."""
 
@@ -98,7 +101,8 @@ class Worker:
             return {key: float(value) for key, value in json.loads(line).items()}
         code = self._process.wait()
         lines = self._errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-        reason = lines[-1] if lines else f"it ended with code {code}"
+        raised = (line for line in reversed(lines) if _RAISED.match(line))
+        reason = next(raised, lines[-1] if lines else f"it ended with code {code}")
         if code == ConfigError.exit_code:
             raise ConfigError(reason)
         if code == EnvironmentUnavailable.exit_code:

@@ -3,6 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from wildrobot_cli.errors import EnvironmentUnavailable
@@ -12,7 +13,8 @@ SIZES = (1024, 2048, 4096, 8192, 16384, 32768)
 LARGEST = 2**20
 """Where the search for the largest batch ends at the latest."""
 PRECISION = "JAX_DEFAULT_MATMUL_PRECISION"
-_DRIVER = Path("/proc/driver/nvidia")
+DRIVER = Path("/proc/driver/nvidia")
+"""What is there with a GPU."""
 
 
 def require_gpu() -> None:
@@ -23,9 +25,10 @@ def require_gpu() -> None:
     """
     import jax
 
-    if jax.default_backend() == "gpu":
-        return
-    raise EnvironmentUnavailable(f"--gpu: {missing(_DRIVER.exists(), _has_plugin())}")
+    with suppress(RuntimeError, AssertionError):  # of a platform that JAX was told and has not
+        if jax.default_backend() == "gpu":
+            return
+    raise EnvironmentUnavailable(f"--gpu: {missing(DRIVER.exists(), _has_plugin())}")
 
 
 def missing(driver: bool, plugin: bool) -> str:

@@ -21,6 +21,8 @@ def check_plot(path: Path) -> None:
         raise ConfigError(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}")
     if not path.parent.is_dir():
         raise ConfigError(f"--plot {path}: no such folder: {path.parent}")
+    if path.is_dir():
+        raise ConfigError(f"--plot {path}: expected the name of a file, this is a folder")
     try:
         import matplotlib  # noqa: F401
     except ImportError:

@@ -15,6 +15,8 @@ class BenchResult:
 
     device: Mapping[str, Any]
     """Machine and versions."""
+    robot: str
+    """The robot that was measured."""
     train_steps: int
     """Control steps that the configuration trains for."""
     yardstick: str
@@ -74,6 +76,7 @@ class BenchResult:
         return {
             "passed": self.passed,
             "device": self.device,
+            "robot": self.robot,
             "rows": [
                 *(asdict(row) for row in self.rows),
                 *(_startup_row(start, self.device) for start in self.startup),

@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, Literal, Self
 
 What = Literal[
@@ -84,8 +85,11 @@ class Row:
         Raises:
             KeyError, TypeError, ValueError: it is not that.
         """
-        key = (str(data["what"]), str(data["engine"]), data["impl"], int(data["num_envs"]))
+        impl = None if data["impl"] is None else str(data["impl"])
+        key = (str(data["what"]), str(data["engine"]), impl, int(data["num_envs"]))
         turns = [float(speed) for speed in data["turns"]]
+        if not turns or not all(isfinite(speed) and speed > 0 for speed in turns):
+            raise ValueError(f"expected speeds above 0, found {turns}")
         return cls.of(key, turns, float(data["compile_s"]), float(data["peak_memory_mb"]))
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import Literal, get_args
 import jax
 
 from wildrobot_cli.bench import gpu
-from wildrobot_cli.bench.comparison import YARDSTICK, compare, read_rows
-from wildrobot_cli.bench.fleet import MeasuringFailed, OnProgress, Subject, ask, measure, starts
+from wildrobot_cli.bench.comparison import YARDSTICK, compare, missing, read_rows
+from wildrobot_cli.bench.fleet import OnProgress, Subject, ask, measure, starts
 from wildrobot_cli.bench.learning import brax_runs_here
 from wildrobot_cli.bench.result import BenchResult
-from wildrobot_cli.bench.rows import What
+from wildrobot_cli.bench.rows import Row, What
 from wildrobot_cli.commands.settings import load_config
 from wildrobot_cli.config.schema import Config
-from wildrobot_cli.errors import ConfigError, suggest
+from wildrobot_cli.errors import ConfigError, WildRobotError, suggest
 from wildrobot_cli.physics.factory import resolve_engine, resolve_impl
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.training.run_folder import describe_machine
@@ -94,14 +95,18 @@ def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
         ConfigError: the configuration or the earlier measurement is wrong.
         EnvironmentUnavailable: something that was asked for cannot run here.
     """
-    before = read_rows(request.against) if request.against else []
     first = request.configs[0]
+    before = []
+    if request.against:
+        before = read_rows(request.against, first.env.robot)
+        _check_comparable(request, before)
     engine, device = first.env.engine, str(jax.devices()[0].device_kind)
     own = first.env.robot == PACKAGED
     result = BenchResult(
         device=describe_machine(first.seed, engine, device, jax.default_backend() == "cpu"),
         train_steps=first.ppo.steps,
-        yardstick=YARDSTICK if own else "physics",
+        robot=first.env.robot,
+        yardstick=YARDSTICK if own and not request.gpu else "physics",
     )
     if request.gpu:
         _measure_gpu(request, result, on_progress)
@@ -109,22 +114,41 @@ def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
         _measure_cpu(request, result, on_progress)
     if request.against:
         result.changes = compare(result.rows, before)
-        if not result.changes:
-            raise ConfigError(f"--against {request.against}: it has no row that was measured now")
+        named = [row.name for row in missing(result.rows, before)]
+        result.left_out += [f"{name}: measured before, not now" for name in named]
     return result
+
+
+def _check_comparable(request: BenchRequest, before: Sequence[Row]) -> None:
+    """Raise `ConfigError` where an earlier measurement has nothing that is measured now."""
+    place = f"--against {request.against}"
+    whats = {"physics", "env", "train"} & set(request.wanted)
+    if not whats:
+        raise ConfigError(f"{place}: starts are not compared; leave --against or --what out")
+    engine = request.configs[0].env.engine
+    now = {batch_config(config, engine).num_envs for config in request.configs}
+    then = {row.num_envs for row in before if row.what in whats}
+    if not now & then:
+        sizes = ", ".join(map(str, sorted(then)))
+        had = f"it has {sizes} environments" if then else "it has no such rows"
+        raise ConfigError(
+            f"{place}: no row of {', '.join(sorted(whats))} that is measured now with "
+            f"{', '.join(map(str, sorted(now)))} environments; {had}"
+        )
 
 
 def _measure_cpu(request: BenchRequest, result: BenchResult, on_progress: OnProgress) -> None:
     """All rows of one number of environments in turns; then what is measured alone."""
+    variables = gpu.environment() if jax.default_backend() == "gpu" else None
     for config in request.configs:
         subjects = list(_rows(request, config, result))
         if subjects:
-            result.rows += measure(subjects, request.turns, on_progress)
+            result.rows += measure(subjects, request.turns, on_progress, variables)
     if "train" in request.wanted:
         on_progress("where the time of a training iteration goes")
-        result.us_per_env_step = _without_memory(ask("breakdown", request.configs[0]))
+        result.us_per_env_step = _without_memory(ask("breakdown", request.configs[0], variables))
     if "startup" in request.wanted:
-        result.startup = starts(request.configs[0], on_progress)
+        result.startup = starts(request.configs[0], on_progress, variables)
 
 
 def _rows(request: BenchRequest, config: Config, result: BenchResult) -> Iterator[Subject]:
@@ -183,11 +207,10 @@ def _measure_gpu(request: BenchRequest, result: BenchResult, on_progress: OnProg
         for what in whats:
             for config in request.configs:
                 subject = _on_gpu(config, what, impl)
-                try:
+                with _noting(result, subject.name):
                     result.rows += measure([subject], request.turns, on_progress, variables)
-                except MeasuringFailed as error:
-                    result.left_out.append(f"{subject.name}: {error}")
-                    break
+                    continue
+                break  # more environments will not fit either
         if "train" in whats:
             trained = [r.num_envs for r in result.rows if (r.what, r.impl) == ("train", impl)]
             if trained:
@@ -195,9 +218,21 @@ def _measure_gpu(request: BenchRequest, result: BenchResult, on_progress: OnProg
                     request.configs[-1], impl, max(trained), on_progress
                 )
     if "train" in request.wanted:
-        result.us_per_env_step = _without_memory(ask("breakdown", request.configs[0], variables))
+        with _noting(result, "where the time of a training iteration goes"):
+            answer = ask("breakdown", request.configs[0], variables)
+            result.us_per_env_step = _without_memory(answer)
     if "startup" in request.wanted:
-        result.startup = starts(request.configs[0], on_progress, variables)
+        with _noting(result, "start of a training"):
+            result.startup = starts(request.configs[0], on_progress, variables)
+
+
+@contextmanager
+def _noting(result: BenchResult, name: str) -> Iterator[None]:
+    """Note what could not be measured, and keep what was: hours may lie behind it."""
+    try:
+        yield
+    except WildRobotError as error:
+        result.left_out.append(f"{name}: {error}")
 
 
 def _on_gpu(config: Config, what: What, impl: str, num_envs: int | None = None) -> Subject:
@@ -217,7 +252,7 @@ def _largest(config: Config, impl: str, trained: int, on_progress: OnProgress) -
         subject = _on_gpu(config, "train", impl, num_envs)
         try:
             return bool(measure([subject], 1, on_progress, gpu.environment()))
-        except MeasuringFailed:
+        except WildRobotError:
             return False
 
     return gpu.largest_that_fits(fits, trained)
