@@ -54,7 +54,7 @@ def test_piped_output_is_plain_text(verified):
 def test_eval_writes_the_promised_keys(command, run, tmp_path):
     """Under no gate but one that all pass: which others an untrained robot passes is luck."""
     limits = """torque_saturation overspeed overtorque torque_rms_nm.mean torque_rms_nm.worst
-        velocity_error_mps"""
+        velocity_error_mps yaw_rate_error_rps heading_drift_deg"""
     gates = {**dict.fromkeys(limits.split()), "success_rate": {"min": 0.0}}
     (tmp_path / "open.yaml").write_text(json.dumps({"base": "flat.yaml", "gates": gates}))
     done = command("eval", "tiny", "--scenario", "open.yaml", "--json", "results.json")
