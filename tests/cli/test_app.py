@@ -112,7 +112,7 @@ def test_a_termination_or_closed_terminal_leaves_nothing_beside_the_bundle(run, 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_measurement_though_its_computation_goes_on(run, number):
-    episodes = ("--episodes", "512", "--scenario", "walk50")
+    episodes = ("--episodes", "4096", "--scenario", "walk50")
     process = start("eval", str(run.path), *episodes, stdout=subprocess.PIPE)
     assert process.stdout.readline() == "measuring walk50\n"
     time.sleep(0.5)

@@ -246,7 +246,7 @@ def test_a_planted_gravity_is_flagged_and_a_finer_step_is_not(run, monkeypatch):
     (flat,) = load_scenarios(("flat",))
     without_mjx = {k: v for k, v in compare.simulations(5).items() if k != "mjx"}
     monkeypatch.setattr(compare, "simulations", lambda _substeps: without_mjx)
-    assert compare.sim_to_sim(run, episodes=4).passed
+    assert compare.sim_to_sim(run, episodes=4).flagged() == []
 
     honest = factory.engine_model
 
@@ -257,14 +257,22 @@ def test_a_planted_gravity_is_flagged_and_a_finer_step_is_not(run, monkeypatch):
 
     monkeypatch.setattr(factory, "engine_model", heavier)
     found = compare.sim_to_sim(run, episodes=4)
-    assert not found.passed
     assert ("half_step", "flat", "power_w") in found.flagged()
+
+
+def test_simulations_agree_on_a_policy_that_falls_and_it_does_not_pass(run, monkeypatch):
+    only = {"mujoco": (), "again": ()}
+    monkeypatch.setattr(compare, "simulations", lambda _substeps: only)
+    found = compare.sim_to_sim(run, overrides=FALLING)
+    assert found.flagged() == [] and not found.passed
+    monkeypatch.setattr(measuring, "judge", lambda *_: {})
+    assert compare.sim_to_sim(run, overrides=FALLING).passed
 
 
 @pytest.mark.slow
 def test_mjx_and_mujoco_agree_on_a_policy(run):
     found = compare.sim_to_sim(run, episodes=4)
-    assert found.passed
+    assert found.flagged() == []
     assert list(found.differences) == ["mjx", "half_step"]
 
 
