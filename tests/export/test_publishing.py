@@ -115,25 +115,21 @@ def end_at_move(monkeypatch, number, error, moved):
     monkeypatch.setattr(os, "rename", rename)
 
 
-@pytest.mark.parametrize("failing", range(4))
-@pytest.mark.parametrize("error", [OSError, KeyboardInterrupt])
-def test_whatever_fails_on_the_way_leaves_the_old_bundle(
-    target, aside, tmp_path, failing, error, monkeypatch
-):
-    before = everything(tmp_path)
-    end_at_move(monkeypatch, failing, error, moved=False)
-    with pytest.raises(error):
-        publish(aside, target)
-    assert everything(tmp_path) == before
-
-
 @pytest.mark.parametrize("ending", range(4))
-@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
-def test_a_signal_right_after_a_move_leaves_the_old_bundle(
-    target, aside, tmp_path, ending, error, monkeypatch
+@pytest.mark.parametrize(
+    ("error", "moved"),
+    [
+        (OSError, False),
+        (KeyboardInterrupt, False),
+        (KeyboardInterrupt, True),
+        (SystemExit, True),
+    ],
+)
+def test_what_fails_before_a_move_or_ends_after_it_leaves_the_old_bundle(
+    target, aside, tmp_path, ending, error, moved, monkeypatch
 ):
     before = everything(tmp_path)
-    end_at_move(monkeypatch, ending, error, moved=True)
+    end_at_move(monkeypatch, ending, error, moved)
     with pytest.raises(error):
         publish(aside, target)
     assert everything(tmp_path) == before

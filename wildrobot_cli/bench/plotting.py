@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildrobot_cli.bench.rows import Row
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.whole import check_name
 
 FORMATS = (".pdf", ".png", ".svg")
 """Picture formats, by file name."""
@@ -17,12 +18,7 @@ def check_plot(path: Path) -> None:
         ConfigError: it is not the name of a picture, or in no folder.
         EnvironmentUnavailable: matplotlib is missing.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--plot {path}: no such folder: {path.parent}")
-    if path.is_dir():
-        raise ConfigError(f"--plot {path}: expected the name of a file, this is a folder")
+    check_name("--plot", path, FORMATS)
     try:
         import matplotlib  # noqa: F401
     except ImportError:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.runtime.streams import GONE, drop_output
-from wildrobot_cli.whole import whole
+from wildrobot_cli.whole import check_name, whole
 
 
 class _Output(Console):
@@ -95,10 +95,7 @@ def check_json(path: Path | None, outside: Path | None = None) -> None:
     """
     if path is None:
         return
-    if not path.parent.is_dir():
-        raise ConfigError(f"--json {path}: no such folder: {path.parent}")
-    if path.exists() and not path.is_file():
-        raise ConfigError(f"--json {path}: expected the name of a file, this is none")
+    check_name("--json", path)
     if outside is not None and path.resolve().is_relative_to(outside.resolve()):
         raise ConfigError(f"--json {path}: lies inside {outside}; choose a place outside of it")
     place = path.resolve()

@@ -16,6 +16,7 @@ from wildrobot_cli.motion.library import in_order, load_clips, motion_dir
 from wildrobot_cli.motion.limits import load_limits
 from wildrobot_cli.motion.storage import load_clip, save_clip
 from wildrobot_cli.robot import Robot, load_robot
+from wildrobot_cli.whole import check_name
 
 STAND = "stand"
 """Name of the clip that every recipe makes beside its walks."""
@@ -87,10 +88,7 @@ def import_file(robot_name: str, path: Path, options: ImportOptions, out: Path) 
     Raises:
         ConfigError: the file, its channels or the options are wrong; nothing is written.
     """
-    if out.suffix != ".npz":
-        raise ConfigError(f"--out {out}: expected a name that ends in .npz")
-    if not out.parent.is_dir():
-        raise ConfigError(f"--out {out}: no such folder: {out.parent}")
+    check_name("--out", out, (".npz",))
     clip = import_clip(load_robot(robot_name), path, options)
     save_clip(out, clip)
     return clip

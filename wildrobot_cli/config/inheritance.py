@@ -14,7 +14,7 @@ _DEEPEST = 8
 """Files on top of one another, at most."""
 
 
-class Whole(dict[str, Any]):
+class Replacement(dict[str, Any]):
     """A section that was null beneath: laid over another file it takes nothing from there."""
 
 
@@ -72,12 +72,13 @@ def _merged(
     merged = dict(below)
     for key, value in above.items():
         here = (*path, key)
-        under, merges = below.get(key), isinstance(value, dict) and not isinstance(value, Whole)
+        under = below.get(key)
+        merges = isinstance(value, dict) and not isinstance(value, Replacement)
         if merges and isinstance(under, dict):
             merged[key] = type(under)(_merged(under, value, origins, new_origins, here))
             continue
         if merges and key in below and under is None:
-            value = Whole(value)
+            value = Replacement(value)
         for old in [old for old in origins if old[: len(here)] == here]:
             del origins[old]
         origins.update({new: o for new, o in new_origins.items() if new[: len(here)] == here})

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.evaluation.captions import Captions, caption, captions_of
 from wildrobot_cli.evaluation.landscape import on_ground
 from wildrobot_cli.evaluation.metrics import progress
 from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.whole import whole
+from wildrobot_cli.whole import check_name, whole
 
 if TYPE_CHECKING:
     from wildrobot_cli.env.ground import Ground
@@ -46,12 +46,7 @@ def check_video_path(path: Path) -> Path:
     Raises:
         ConfigError: the name ends in none of `FORMATS`, or its folder is not there.
     """
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--video {path}: expected a name that ends in {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--video {path}: no such folder: {path.parent}")
-    if path.is_dir():
-        raise ConfigError(f"--video {path}: expected the name of a file, this is a folder")
+    check_name("--video", path, FORMATS)
     if path.suffix.lower() == MP4 and find_spec("av") is None:
         return path.with_suffix(".gif")
     return path

@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.making.curves import series
 from wildrobot_cli.making.recipe import Recipe
 from wildrobot_cli.motion.clip import Clip, positions
 from wildrobot_cli.motion.kinematics import kinematics
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.whole import check_name
 
 FORMATS = (".pdf", ".png", ".svg")
 """Picture formats, by file name."""
@@ -18,11 +19,8 @@ SIDES = ("left", "right")
 
 
 def check_plot_path(path: Path) -> None:
-    """Raise `ConfigError` for a file name that is none of `FORMATS`."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot {path}: expected a name that ends in {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--plot {path}: no such folder: {path.parent}")
+    """Raise `ConfigError` for what cannot be the name of a picture."""
+    check_name("--plot", path, FORMATS)
 
 
 def plot_clip(path: Path, robot: Robot, clip: Clip, recipe: Recipe) -> None:

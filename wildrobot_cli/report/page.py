@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
+from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.evaluation.evaluate import Evaluation
 from wildrobot_cli.evaluation.table import (
     beyond_training,
@@ -23,6 +23,7 @@ from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.metrics_log import read_metrics
 from wildrobot_cli.training.records import read_record
 from wildrobot_cli.training.run_folder import RunFolder, write_atomically
+from wildrobot_cli.whole import check_name
 
 TEMPLATE = "page.html.j2"
 
@@ -46,12 +47,7 @@ def check_report(path: Path) -> None:
         ConfigError: the name is a folder's, does not end in .html, or its folder is not there.
         EnvironmentUnavailable: matplotlib or Jinja2 is missing.
     """
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise ConfigError(f"--report {path}: expected a name that ends in .html")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--report {path}: no such folder: {path.parent}")
-    if path.is_dir():
-        raise ConfigError(f"--report {path}: expected the name of a file, this is a folder")
+    check_name("--report", path, (".html", ".htm"))
     try:
         import jinja2  # noqa: F401
         import matplotlib  # noqa: F401
