@@ -209,6 +209,12 @@ def test_wrong_override_is_named_with_what_was_expected(override, problem):
     assert message("ppo", override) == f"--set {override}: {problem}"
 
 
+def test_what_equal_factors_never_reach_is_refused():
+    problem = "ppo: final_learning_rate must be above 0: equal factors never reach it"
+    overrides = ("ppo.final_learning_rate=0", "ppo.learning_rate_decay=exponential")
+    assert message("ppo", *overrides) == f"--set {overrides[1]}: {problem}"
+
+
 # Files that do not fit.
 
 

@@ -77,6 +77,9 @@ REWARDS = [
     ("track_yaw_rate", {"sigma": 0.5}, {"angular_velocity": [0, 0, -1.0]}, np.exp(-4.0)),
     ("track_heading", {"sigma": 0.2}, {"heading": 2.0}, 1.0),
     ("track_heading", {"sigma": 0.2}, {"heading_error": -0.1}, np.exp(-0.25)),
+    ("face_heading", {}, {"heading": 2.0}, 1.0),
+    ("face_heading", {}, {"heading_error": np.pi / 2}, 0.0),
+    ("face_heading", {}, {"heading_error": -3.0}, np.cos(3.0)),
     ("track_foot_height", {"sigma": 0.03, "height": 0.06}, {}, 1.0),
     (
         "track_foot_height",

@@ -1,6 +1,6 @@
 """The learner's part of a configuration: PPO, style, and their shapes on a machine."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import model_validator
 
@@ -43,7 +43,9 @@ class PPOConfig(Model):
     learning_rate: Positive
     """Adam's step size at the start."""
     final_learning_rate: NonNegative
-    """Adam's step size at the last iteration; linear in between."""
+    """Adam's step size at the end."""
+    learning_rate_decay: Literal["linear", "exponential"] = "linear"
+    """How the step size gets there: by equal differences, or by equal factors."""
     discount: Unit
     """Discount of future reward for each control step."""
     gae_lambda: Unit
@@ -66,6 +68,12 @@ class PPOConfig(Model):
     """Shapes on the MuJoCo C engine."""
     mjx: BatchConfig
     """Shapes on the MJX engine."""
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        if self.learning_rate_decay == "exponential" and not self.final_learning_rate:
+            raise ValueError("final_learning_rate must be above 0: equal factors never reach it")
+        return self
 
 
 class DiscriminatorConfig(Model):

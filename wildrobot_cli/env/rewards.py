@@ -51,6 +51,11 @@ def track_heading(ctx: StepContext, *, sigma: float) -> jax.Array:
     return jnp.exp(-(ctx.heading_error**2) / sigma**2)
 
 
+def face_heading(ctx: StepContext) -> jax.Array:
+    """Cosine of the heading error: it pays to turn back from however far. Shape ()."""
+    return jnp.cos(ctx.heading_error)
+
+
 def track_foot_height(ctx: StepContext, *, sigma: float, height: float) -> jax.Array:
     """exp(-sum e^2 / sigma^2) of sole heights against the clock's swing arch [m]. Shape ()."""
     target = swing_height(ctx.foot_swing * TURN, ctx.swing_fraction, height) * _moving(ctx)
@@ -133,6 +138,7 @@ TERMS = {
         track_velocity,
         track_yaw_rate,
         track_heading,
+        face_heading,
         track_foot_height,
         track_stride,
         foot_gap_l2,

@@ -256,12 +256,15 @@ class Learner:
 
 
 def make_optimizer(ppo: PPOConfig, updates: int) -> optax.GradientTransformation:
-    """Adam with clipped gradients; the step size falls linearly over `updates` steps."""
-    rate = (
-        ppo.learning_rate
-        if ppo.final_learning_rate == ppo.learning_rate
-        else optax.linear_schedule(ppo.learning_rate, ppo.final_learning_rate, updates)
-    )
+    """Adam with clipped gradients; its step size goes from first to last in `updates` steps."""
+    rate: float | optax.Schedule
+    first, last = ppo.learning_rate, ppo.final_learning_rate
+    if first == last:
+        rate = first
+    elif ppo.learning_rate_decay == "exponential":
+        rate = optax.exponential_decay(first, updates, last / first)
+    else:
+        rate = optax.linear_schedule(first, last, updates)
     return optax.chain(optax.clip_by_global_norm(ppo.max_grad_norm), optax.adam(rate))
 
 
