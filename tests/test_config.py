@@ -172,6 +172,10 @@ def test_null_removes_a_term(tmp_path):
             "ppo.mujoco.policy_hidden: expected a list of length 1 or more, got []",
         ),
         (
+            "env.terrain={slope: [0, 5]}",
+            "env.terrain: slope: expected at most 0.79 [rad], got 5.0",
+        ),
+        (
             "ppo.mujoco.num_envs=3",
             "ppo.mujoco: num_envs (3) must be a multiple of num_minibatches (4)",
         ),

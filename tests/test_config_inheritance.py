@@ -36,6 +36,12 @@ env:
     assert mine.rewards["track_velocity"] == below.rewards["track_velocity"]
 
 
+def test_a_chain_of_bases_ends(write):
+    write("lower.yaml", "base: mine.yaml\n")
+    with pytest.raises(ConfigError, match="more than 8 files on top of one another"):
+        Config.from_file(write("mine.yaml", "base: lower.yaml\n"))
+
+
 def test_a_base_may_have_a_base_and_lies_beside_the_file(write):
     write("lower.yaml", "base: ppo.yaml\nseed: 3\n")
     assert Config.from_file(write("upper.yaml", "base: lower.yaml\n")).seed == 3
@@ -46,7 +52,7 @@ def test_a_base_may_have_a_base_and_lies_beside_the_file(write):
     [
         ("base: pppo.yaml\n", "mine.yaml:1: base: pppo.yaml: no such configuration; did you mean"),
         ("base: 3\n", "mine.yaml:1: base: expected a file name, got 3"),
-        ("base: mine.yaml\n", "mine.yaml:1: base: more than 8 files on top of one another"),
+        ("base: mine.yaml\n", "mine.yaml:1: base: mine.yaml is this file itself; rename it"),
         ("base: ppo.yaml\nseeed: 1\n", "mine.yaml:2: seeed: unknown key; did you mean 'seed'?"),
         ("base: lower.yaml\n", "lower.yaml:2: ppo.epochs: expected a number of at least 1, got -1"),
     ],

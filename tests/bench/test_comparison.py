@@ -60,7 +60,7 @@ def test_what_was_written_is_read(row, tmp_path):
     path = tmp_path / "before.json"
     result = BenchResult({"engine": "mujoco"}, "wildrobot", 1, "physics_reference", rows)
     path.write_text(json.dumps(result.to_json()))
-    assert read_rows(path, "wildrobot") == rows
+    assert read_rows(path, "wildrobot", "cpu") == rows
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_other_files_are_refused(tmp_path, text):
     path = tmp_path / "before.json"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"before\.json: expected what `wildrobot bench"):
-        read_rows(path, "wildrobot")
+        read_rows(path, "wildrobot", "cpu")
 
 
 def test_a_tenth_of_the_speed_is_no_noise(row):
@@ -101,7 +101,7 @@ def test_rows_that_nothing_measured_are_refused(row, tmp_path, key, value):
     data["rows"][0]["what"] = "train" if key != "impl" else value
     path.write_text(json.dumps(data))
     with pytest.raises(ConfigError, match="expected what"):
-        read_rows(path, "wildrobot")
+        read_rows(path, "wildrobot", "cpu")
 
 
 def test_another_robots_speed_is_refused(row, tmp_path):
@@ -109,9 +109,21 @@ def test_another_robots_speed_is_refused(row, tmp_path):
     result = BenchResult({"engine": "mujoco"}, "other", 1, "physics", [row("train", 1)])
     path.write_text(json.dumps(result.to_json()))
     with pytest.raises(ConfigError, match="it measured the robot 'other', not 'wildrobot'"):
-        read_rows(path, "wildrobot")
+        read_rows(path, "wildrobot", "cpu")
+
+
+def test_another_devices_speed_needs_a_yardstick(row, tmp_path):
+    path, rows = tmp_path / "before.json", [row("train", 1)]
+    result = BenchResult({"engine": "mjx", "device": "H200"}, "wildrobot", 1, "physics", rows)
+    path.write_text(json.dumps(result.to_json()))
+    assert read_rows(path, "wildrobot", "H200") == rows
+    with pytest.raises(ConfigError, match="it measured on 'H200', this is 'H100', and no physics"):
+        read_rows(path, "wildrobot", "H100")
+    result.rows.append(row("physics_reference", 2))
+    path.write_text(json.dumps(result.to_json()))
+    assert read_rows(path, "wildrobot", "H100") == result.rows
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(ConfigError, match=r"nowhere\.json: cannot read: No such file"):
-        read_rows(tmp_path / "nowhere.json", "wildrobot")
+        read_rows(tmp_path / "nowhere.json", "wildrobot", "cpu")

@@ -7,8 +7,10 @@ from types import SimpleNamespace
 import jax
 import pytest
 
+from wildrobot_cli import EnvConfig, WildRobotEnv
 from wildrobot_cli.bench import breakdown, learning, raw
 from wildrobot_cli.bench.breakdown import Time, TimedEngine, shares
+from wildrobot_cli.bench.compiled import physics_program
 from wildrobot_cli.bench.fleet import Subject, measure, starts
 from wildrobot_cli.bench.stopwatch import turns
 from wildrobot_cli.config.schema import Config
@@ -18,6 +20,19 @@ from wildrobot_cli.config.schema import Config
 def test_raw_physics_steps(config, physics):
     _, (speed,) = turns(partial(physics, config.env, 16), 1)
     assert speed > 100
+
+
+def test_physics_under_measurement_stands_on_its_ground():
+    config = EnvConfig.from_file("ppo_robust.yaml", ("env.engine=mujoco",))
+    env = WildRobotEnv(config)
+    start = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(0), 8)).pipeline_state
+    program, state = physics_program(env, start)
+    rng, run = jax.random.PRNGKey(1), jax.jit(program)
+    for _ in range(5):
+        rng, state = run(rng, state)
+    sunk = start.physics.qpos[:, 2] - state[1].qpos[:, 2]
+    assert (abs(sunk) < 0.05).all()
+    assert (state[1].qpos != start.physics.qpos).any()
 
 
 def test_the_reference_model_is_the_robot_that_it_was_taken_from(robot):
@@ -134,8 +149,6 @@ def test_acting_keeps_what_the_learner_keeps(monkeypatch):
 
 
 def test_the_engine_counts_its_time(config):
-    from wildrobot_cli import WildRobotEnv
-
     env = WildRobotEnv(config.env)
     engine = env.engine = TimedEngine(env)
     jax.block_until_ready(jax.jit(env.reset)(jax.random.PRNGKey(0)))

@@ -98,6 +98,8 @@ def test_episodes_drawn_later_bear_what_the_robots_have_come_to():
     wrapped = wrap_for_training(WildRobotEnv(EnvConfig.from_file("ppo.yaml", overrides)), 50)
     state, step = jax.jit(wrapped.reset)(KEYS), jax.jit(wrapped.step)
     assert strengths(state) == {0}
+    commands = wrapped.unwrapped.config.commands
+    np.testing.assert_allclose(state.pipeline_state.command[:, 0], np.mean(commands.forward))
     for _ in range(REFRESH_EVERY):
         state = step(state, jnp.zeros((NUM, 11)))
     assert strengths(state) == {0, 10}

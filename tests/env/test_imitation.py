@@ -58,6 +58,17 @@ def test_most_episodes_start_inside_a_clip(in_clip, config):
     assert 0 < share < 1
 
 
+def test_what_decides_how_to_start_decides_nothing_else(env, start, in_clip):
+    """With a key that the reset has used, robots that start standing would all start forward."""
+    more = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(1), 8 * ENVS))
+    episodes = more.pipeline_state
+    standing = np.asarray(episodes.physics.qvel)[np.asarray(episodes.action == 0).all(axis=1)]
+    noise = env.config.resets.velocity_noise
+    mean_spread = noise / np.sqrt(3 * len(standing))
+    assert len(standing) > ENVS
+    assert (np.abs(standing.mean(axis=0)) < 5 * mean_spread).all()
+
+
 def test_command_and_phase_are_the_clips(env, start, in_clip):
     inside, rows = in_clip
     frames = jax.tree.map(lambda leaf: np.asarray(leaf)[rows][inside], env.reference.library.frames)

@@ -12,9 +12,11 @@ from brax import envs
 from puppet import SETTINGS, PuppetEngine, put
 
 from wildrobot_cli import EnvConfig, WildRobotEnv, wrap_for_training
-from wildrobot_cli.env.wrappers import BANK_SIZE, REFRESH_COUNT, REFRESH_EVERY
+from wildrobot_cli.env.wrappers import PARTS, REFRESH_EVERY, bank_size
 
 NUM, LENGTH = 8, 5
+BANK_SIZE = 64
+REFRESH_COUNT = BANK_SIZE // PARTS
 IDLE = jnp.zeros((NUM, 11))
 KEYS = jax.random.split(jax.random.PRNGKey(3), NUM)
 WIDE = ("friction", "mass", "damping", "gain", "torque_limit")
@@ -159,6 +161,16 @@ def test_episode_metrics_sum_each_term_over_an_episode(advance, start):
 
 
 # --- the bank
+
+
+@pytest.mark.parametrize(("count", "size"), [(1, 64), (512, 64), (520, 64), (4096, 512)])
+def test_bank_grows_with_the_batch(robot, count, size):
+    """Else most of many environments would restart as the same few robots."""
+    config = EnvConfig.from_file("ppo.yaml", SETTINGS)
+    env = WildRobotEnv(config, PuppetEngine(robot, config.control_period))
+    keys = jax.ShapeDtypeStruct((count, 2), jnp.uint32)
+    bank = jax.eval_shape(wrap_for_training(env, LENGTH).reset, keys).info["bank"]
+    assert bank_size(bank) == size
 
 
 def test_bank_begins_with_the_first_states(start):

@@ -1,6 +1,7 @@
 """A checkpoint is whole, verified, and refused where it does not belong."""
 
 import json
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -68,6 +69,12 @@ def test_without_scores_there_is_no_best(folder):
 def test_a_half_written_one_does_not_count(folder):
     (folder / ".writing-000000000400").mkdir()
     assert checkpoint_list.find_checkpoint(folder, None).name == "000000000300"
+
+
+def test_a_copy_under_another_name_does_not_count(folder):
+    there = checkpoint_list.list_checkpoints(folder)
+    shutil.copytree(there[-1], there[-1].with_name(f"{there[-1].name}.bak"))
+    assert checkpoint_list.list_checkpoints(folder) == there
 
 
 def test_one_is_found_by_its_steps(folder):

@@ -152,6 +152,8 @@ def test_a_gradient_that_is_not_finite_stops_before_it_is_saved(tiny_config, tmp
     assert not list_checkpoints(run.checkpoints)
     (path,) = run.faults.glob("*.npz")
     assert f"wildrobot replay {path}" in str(error.value)
+    assert str(error.value).endswith(". A smaller ppo.learning_rate often helps")
+    assert json.loads(run.metrics_file.read_text())["loss/parameter_norm"] is None
     assert read_dump(path).reason == "loss/parameter_norm became nan"
 
 

@@ -1,6 +1,5 @@
 """Saving beside the training: when, what is kept, and what a kill leaves."""
 
-import json
 import os
 import signal
 import subprocess
@@ -8,6 +7,9 @@ import sys
 import threading
 import time
 
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from wildrobot_cli import train
@@ -76,6 +78,12 @@ def test_the_score_is_of_real_rollouts_and_the_same_each_time(run, tiny_config, 
     assert [parts.judge.score(policy) for _ in range(2)] == [score, score]
 
 
+def test_what_chooses_the_best_is_not_what_measures_it(tiny_config):
+    judge = _Parts.of(tiny_config).judge
+    measured = jax.random.split(jax.random.PRNGKey(tiny_config.seed), 1000)
+    assert not (judge._keys[:, None] == measured[None]).all(axis=-1).any()
+
+
 def test_training_goes_on_while_a_checkpoint_is_written(tiny_config, tmp_path, monkeypatch):
     release, real = threading.Event(), checkpoints.save
 
@@ -107,12 +115,13 @@ def test_what_is_saved_is_the_state_of_its_iteration(tiny_config, tmp_path, monk
     train(config, tmp_path, "prompt")
     monkeypatch.setattr(saving.Saver, "_write", late)
     train(config, tmp_path, "late")
-    for name in ("000000000040", "000000000080"):
-        manifests = [
-            json.loads((tmp_path / run / "checkpoints" / name / "manifest.json").read_text())
-            for run in ("prompt", "late")
+    for part in (
+        f"checkpoints/{steps:012d}/{tree}" for steps in (40, 80) for tree in ("policy", "trainer")
+    ):
+        trees = [
+            ocp.StandardCheckpointer().restore(tmp_path / run / part) for run in ("prompt", "late")
         ]
-        assert manifests[0]["arrays"] == manifests[1]["arrays"]
+        jax.tree.map(np.testing.assert_array_equal, *trees)
 
 
 def test_a_kill_in_the_middle_of_a_write_leaves_the_one_before_whole(tmp_path):

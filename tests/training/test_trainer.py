@@ -2,12 +2,13 @@
 
 import json
 import math
+import subprocess
 
 import pytest
 
 from wildrobot_cli import Config, train
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.training import trainer
+from wildrobot_cli.training import run_folder, trainer
 from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.faults import TrainingDiverged
 from wildrobot_cli.training.run_folder import RunFolder
@@ -48,6 +49,20 @@ def test_provenance_names_versions_engine_and_device(run):
     assert provenance["engine"] == "mujoco"
     assert provenance["versions"]["mujoco"]
     assert provenance["device"]
+
+
+def test_the_commit_of_a_strangers_checkout_is_none_of_ours(tmp_path, monkeypatch):
+    """Installed into somebody's project, this package lies in a checkout that is not its own."""
+    module = tmp_path / "run_folder.py"
+    module.touch()
+    monkeypatch.setattr(run_folder, "__file__", str(module))
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for arguments in (["init"], ["commit", "--allow-empty", "-m", "theirs"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    assert run_folder._git_commit() is None
+    for arguments in (["add", "run_folder.py"], ["commit", "-m", "ours"]):
+        subprocess.run([*git, *arguments], check=True, capture_output=True)
+    assert len(run_folder._git_commit()) == 40
 
 
 def test_the_config_says_what_made_the_run(run, tiny_config):
@@ -103,7 +118,7 @@ def test_max_minutes_ends_a_training_early_and_says_so(tiny_config, tmp_path):
 def test_a_diverged_loss_stops_before_it_is_saved(tiny_config, tmp_path):
     ppo = tiny_config.ppo.model_copy(update={"reward_scale": 1e30})
     config = tiny_config.model_copy(update={"ppo": ppo})
-    with pytest.raises(TrainingDiverged, match="The last checkpoint is whole"):
+    with pytest.raises(TrainingDiverged, match=r"\. A smaller ppo\.learning_rate"):
         train(config, tmp_path, "diverged")
     assert not list_checkpoints(tmp_path / "diverged" / "checkpoints")
 

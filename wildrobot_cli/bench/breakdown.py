@@ -21,7 +21,6 @@ from wildrobot_cli.bench import compiled
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.env.imitation import training_env
-from wildrobot_cli.env.wrappers import wrap_for_training
 from wildrobot_cli.physics.mujoco import MujocoEngine
 from wildrobot_cli.training.amp import BINS
 from wildrobot_cli.training.histograms import on_host
@@ -29,7 +28,7 @@ from wildrobot_cli.training.learner import Learner
 from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.training.run_folder import RunFolder
-from wildrobot_cli.training.trainer import make_amp
+from wildrobot_cli.training.trainer import make_learner
 
 TURNS = 9
 """Times that each program runs; medians count."""
@@ -76,9 +75,7 @@ def breakdown(config: Config) -> dict[str, float]:
     if engine is not None:
         env.engine = engine
     batch = batch_config(config, env.backend)
-    episode_steps = round(config.ppo.episode_length / config.env.control_period)
-    wrapped = wrap_for_training(env, episode_steps)
-    learner = Learner(wrapped, config.ppo, batch, config.ppo.steps, amp=make_amp(config, env))
+    learner = make_learner(config, env)
     with (
         tempfile.TemporaryDirectory(prefix="wildrobot-bench-") as folder,
         MetricsLog(RunFolder(Path(folder)), 0, wandb=False) as log,
@@ -141,7 +138,7 @@ def _looped(program: compiled.Program, state: Any, num_envs: int) -> Piece:
 def _physics(env: WildRobotEnv, num_envs: int) -> Piece:
     keys = jax.random.split(jax.random.PRNGKey(0), num_envs)
     start = jax.jit(jax.vmap(env.reset))(keys).pipeline_state
-    return _looped(compiled.physics_program(env, start), start.physics, num_envs)
+    return _looped(*compiled.physics_program(env, start), num_envs)
 
 
 def _acting(learner: Learner) -> Piece:

@@ -60,16 +60,18 @@ def missing(now: Sequence[Row], before: Sequence[Row]) -> list[Row]:
     return [row for row in before if row.key not in keys]
 
 
-def read_rows(path: Path, robot: str) -> list[Row]:
+def read_rows(path: Path, robot: str, device: str) -> list[Row]:
     """Read the rows of what `wildrobot bench --json` wrote of a robot.
 
     Raises:
-        ConfigError: there is no such file, it is not one of those, or of another robot.
+        ConfigError: there is no such file, it is not one of those, or of another robot; or of
+            another device, and without the yardstick.
     """
     try:
         data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         rows = [Row.from_json(row) for row in data["rows"] if row["what"] in NAMES]
         measured = str(data.get("robot", robot))
+        place = str(data["device"].get("device", device))
     except OSError as error:
         raise ConfigError(f"--against {path}: cannot read: {error.strerror}") from None
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
@@ -78,6 +80,11 @@ def read_rows(path: Path, robot: str) -> list[Row]:
         ) from None
     if measured != robot:
         raise ConfigError(f"--against {path}: it measured the robot '{measured}', not '{robot}'")
+    if place != device and not any(row.what == YARDSTICK for row in rows):
+        raise ConfigError(
+            f"--against {path}: it measured on '{place}', this is '{device}', and no physics of "
+            "the reference model stands beside its speeds"
+        )
     return rows
 
 

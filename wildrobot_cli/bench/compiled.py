@@ -19,7 +19,7 @@ CHUNK = 10
 REPEATS = 5
 """Turns that a row has unless told otherwise; the median counts."""
 _NOISE = 0.3
-"""Standard deviation of random actions: the robot sways and steps, and keeps its contacts."""
+"""Standard deviation of random actions: the robot sways and steps."""
 
 Program = Callable[[jax.Array, Any], tuple[jax.Array, Any]]
 """From a key and a state to the next ones."""
@@ -27,32 +27,41 @@ Program = Callable[[jax.Array, Any], tuple[jax.Array, Any]]
 
 def physics(env: WildRobotEnv, start: Episode, stopwatch: Stopwatch) -> None:
     """Step an engine alone; see `physics_program`."""
-    _loop(physics_program(env, start), start.physics, start.action.shape[0], stopwatch)
+    program, state = physics_program(env, start)
+    _loop(program, state, start.action.shape[0], stopwatch)
 
 
-def physics_program(env: WildRobotEnv, start: Episode) -> Program:
-    """Return `CHUNK` control steps of an engine, with targets that move around the home pose.
+def physics_program(env: WildRobotEnv, start: Episode) -> tuple[Program, Any]:
+    """Return `CHUNK` control steps of an engine, with targets around the home pose, and a start.
+
+    Each call begins where the episodes do: fallen robots have other contacts, and other costs.
 
     Args:
-        env: its engine is stepped.
+        env: its engine is stepped, on the ground of the episodes.
         start: episodes at their start, made by any engine. Leaves (num_envs, ...).
     """
-    step, shape = jax.vmap(env.engine.step), start.action.shape
 
-    def program(rng: jax.Array, physics: Any) -> tuple[jax.Array, Any]:
-        def body(physics: Any, key: jax.Array) -> tuple[Any, None]:
-            action = _NOISE * jax.random.normal(key, shape)
-            wrench = jnp.zeros((shape[0], 6), action.dtype)
-            return step(start.params, physics, env.targets(action), wrench), None
+    @jax.vmap
+    def step(episode: Episode, action: jax.Array) -> Episode:
+        still = jnp.zeros(6, action.dtype)
+        fields, targets = env.fields(episode), env.targets(action)
+        after = env.engine.step(fields, episode.physics, targets, still)
+        return episode.replace(physics=after)  # type: ignore[attr-defined]
 
+    def body(episode: Episode, key: jax.Array) -> tuple[Episode, None]:
+        return step(episode, _NOISE * jax.random.normal(key, start.action.shape)), None
+
+    def program(rng: jax.Array, state: Any) -> tuple[jax.Array, Any]:
+        upright, _ = state
         rng, key = jax.random.split(rng)
-        return rng, jax.lax.scan(body, physics, jax.random.split(key, CHUNK))[0]
+        after, _ = jax.lax.scan(body, upright, jax.random.split(key, CHUNK))
+        return rng, (upright, after.physics)
 
-    return program
+    return program, (start, start.physics)
 
 
 def environment(env: WildRobotEnv, num_envs: int, stopwatch: Stopwatch) -> None:
-    """Step the environment as training does: restarts, rewards and observations included."""
+    """Step the environment with all that training does: restarts, rewards, observations."""
     program, start = environment_program(env, num_envs)
     _loop(program, start, num_envs, stopwatch)
 

@@ -27,7 +27,6 @@ class Stopwatch:
     """Given the preparation's time [s] when the warm-up is over; returns when a turn begins."""
     on_turn: Callable[[float], None]
     """Given the speed of a turn [control steps/s]; returns when the next one begins."""
-    warm_up: int = WARM_UP
     _pieces: int = 0
     _steps: int = 0
     _preparation: float = 0.0
@@ -41,7 +40,7 @@ class Stopwatch:
         """
         elapsed = time.perf_counter() - self._begin
         self._pieces += 1
-        if self._pieces <= self.warm_up:
+        if self._pieces <= WARM_UP:
             self._warm(elapsed)
             return
         self._steps += steps
@@ -57,9 +56,8 @@ class Stopwatch:
         """The first piece of work holds the preparation; the last of the warm-up is without."""
         if self._pieces == 1:
             self._preparation = elapsed
-        if self._pieces == self.warm_up:
-            piece = elapsed if self.warm_up > 1 else 0.0
-            self.on_ready(max(self._preparation - piece, 0.0))
+        if self._pieces == WARM_UP:
+            self.on_ready(max(self._preparation - elapsed, 0.0))
         self._begin = time.perf_counter()
 
 

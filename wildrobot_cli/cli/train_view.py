@@ -148,7 +148,7 @@ def run_training(request: TrainRequest) -> bool:
 
 def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Evaluation) -> None:
     console.print(
-        f"{result.env_steps:,} steps in {duration(result.train_s)} "
+        f"{result.new_steps:,} steps in {duration(result.train_s)} "
         f"({result.env_steps_per_s:,.0f} steps/s; compiling {duration(result.compile_s)}; "
         f"{duration(result.wall_s)} in all) on {result.engine}, {result.device}"
     )

@@ -96,11 +96,11 @@ def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
         EnvironmentUnavailable: something that was asked for cannot run here.
     """
     first = request.configs[0]
+    engine, device = first.env.engine, str(jax.devices()[0].device_kind)
     before = []
     if request.against:
-        before = read_rows(request.against, first.env.robot)
+        before = read_rows(request.against, first.env.robot, device)
         _check_comparable(request, before)
-    engine, device = first.env.engine, str(jax.devices()[0].device_kind)
     own = first.env.robot == PACKAGED
     result = BenchResult(
         device=describe_machine(first.seed, engine, device, jax.default_backend() == "cpu"),

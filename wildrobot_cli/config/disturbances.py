@@ -9,13 +9,16 @@ from pydantic import model_validator
 
 from wildrobot_cli.config.base import Model, NonNegative, Positive, Range, Unit
 
+STEEPEST = 0.79
+"""Largest incline [rad]: 45 degrees, on which no robot of ours stands. Degrees are above it."""
 
-def _check_ordered(model: Model, names: tuple[str, ...], least: float = 0.0) -> None:
-    """Raise `ValueError` for a range that is not `least` <= lowest <= highest."""
+
+def _check_ordered(model: Model, *names: str) -> None:
+    """Raise `ValueError` for a range that is not 0 <= lowest <= highest."""
     for name in names:
         low, high = getattr(model, name)
-        if not least <= low <= high:
-            raise ValueError(f"{name}: expected {least:g} <= lowest <= highest, got {low}, {high}")
+        if not 0 <= low <= high:
+            raise ValueError(f"{name}: expected 0 <= lowest <= highest, got {low}, {high}")
 
 
 class CurriculumConfig(Model):
@@ -98,7 +101,7 @@ class DelayConfig(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_ordered(self, ("latency",))
+        _check_ordered(self, "latency")
         return self
 
 
@@ -114,7 +117,7 @@ class PushConfig(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_ordered(self, ("force", "interval"))
+        _check_ordered(self, "force", "interval")
         return self
 
 
@@ -128,7 +131,7 @@ class DropoutConfig(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_ordered(self, ("interval",))
+        _check_ordered(self, "interval")
         return self
 
 
@@ -142,7 +145,7 @@ class BumpConfig(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_ordered(self, ("height", "wavelength"))
+        _check_ordered(self, "height", "wavelength")
         if self.wavelength[0] == 0:
             raise ValueError(f"wavelength: expected more than 0, got {self.wavelength[0]}")
         return self
@@ -158,5 +161,7 @@ class TerrainConfig(Model):
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
-        _check_ordered(self, ("slope",))
+        _check_ordered(self, "slope")
+        if self.slope[1] > STEEPEST:
+            raise ValueError(f"slope: expected at most {STEEPEST} [rad], got {self.slope[1]}")
         return self

@@ -57,7 +57,10 @@ class TerminationTerm(Term):
 
 
 class CommandConfig(Model):
-    """What the robot is asked to do, drawn anew every `hold` seconds."""
+    """What the robot is asked to do, drawn anew every `hold` seconds.
+
+    An episode that starts inside a clip has the clip's command at first, within these or not.
+    """
 
     forward: Range
     """Forward velocity in the heading frame, lowest and highest [m/s]."""

@@ -44,6 +44,8 @@ def with_base(path: Path, document: Document, read: Reader, depth: int = 1) -> D
         found, below = read(beside if beside.is_file() else name)
     except ConfigError as error:
         raise ConfigError(f"{where}: {error}") from None
+    if found.resolve() == path.resolve():
+        raise ConfigError(f"{where}: {name} is this file itself; rename it, or name another")
     below = with_base(found, below, read, depth + 1)
     own = {key: value for key, value in document.data.items() if key != BASE}
     return laid_over(below, Document(document.source, own, document.origins))

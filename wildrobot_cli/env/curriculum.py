@@ -29,9 +29,9 @@ class Progress:
 class CurriculumWrapper(Wrapper):
     """Asks more of a batch of environments when it does well.
 
-    Its state travels in `state.info`, so that it is saved and restored with the state. An episode
-    begins with a command from the whole ranges; from its second control step on it is narrowed.
-    Its disturbances are for good those of when it was drawn: what draws it asks `share_of`.
+    Its state travels in `state.info`, so that it is saved and restored with the state. Commands
+    widen while an episode runs; its disturbances are for good those of when it was drawn: what
+    draws it asks `share_of`.
     """
 
     def __init__(self, env: Env, config: CurriculumConfig, dt: float) -> None:

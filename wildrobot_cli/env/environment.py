@@ -96,7 +96,8 @@ class WildRobotEnv(Env):
 
         Args:
             rng: its randomness.
-            share: of each disturbance that was drawn to bear, in 0..1; None is all. Shape ().
+            share: of the commands' ranges and of each disturbance that was drawn to bear, in
+                0..1; None is all. Shape ().
         """
         keys = jax.random.split(rng, 6)
         params = draw_params(keys[0], self.config.randomization, self.robot)
@@ -114,11 +115,14 @@ class WildRobotEnv(Env):
         )
         idle = jnp.zeros_like(physics.actuator_force)
         schedule = draw_schedule(keys[2], self.config.commands, self.config.episode_length)
+        command_share = None
+        if self.config.curriculum:
+            command_share = jnp.ones_like(physics.time) if share is None else share
         episode = Episode(
             physics=physics,
             params=params,
             schedule=schedule,
-            command=schedule[0],
+            command=self._asked(schedule, command_share)[0],
             heading_target=yaw(physics.qpos[self.robot.root_qpos][3:], jnp),
             phase=jax.random.uniform(keys[3], dtype=physics.time.dtype) * TURN,
             action=idle,
@@ -126,7 +130,7 @@ class WildRobotEnv(Env):
             encoders=self._first_reading(disturbance, physics),
             disturbance=disturbance,
             ground=ground,
-            command_share=jnp.ones_like(physics.time) if self.config.curriculum else None,
+            command_share=command_share,
         )
         zero = jnp.zeros_like(physics.time)
         obs = self.observe(episode, episode.encoders, None, keys[4])
@@ -188,10 +192,7 @@ class WildRobotEnv(Env):
         frequency = frequency_at(self.clock, episode.command, jnp)
         ctrl, burden = self._disturbances.carry(burden, now, self.targets(action))
         wrench = self._disturbances.wrench(burden, now, action.dtype)
-        params = episode.params
-        if self._terrain and episode.ground is not None:
-            params = params | self._terrain.planes(episode.ground, before.sensordata)
-        after = self.engine.step(params, before, ctrl, wrench)
+        after = self.engine.step(self.fields(episode), before, ctrl, wrench)
         kept = jax.tree.map(partial(jnp.where, after.ok), after, before)
         angles = kept.qpos[self.robot.qpos_ids]
         encoders, burden = self._disturbances.read(burden, episode.encoders, angles)
@@ -204,6 +205,12 @@ class WildRobotEnv(Env):
             encoders=encoders,
             disturbance=burden,
         )
+
+    def fields(self, episode: Episode) -> Params:
+        """The episode's model fields, with its ground laid under what touches it now."""
+        if self._terrain is None or episode.ground is None:
+            return episode.params
+        return episode.params | self._terrain.planes(episode.ground, episode.physics.sensordata)
 
     def _now(self, physics: PhysicsState) -> jax.Array:
         """Control steps that were taken. Shape (), int32."""
@@ -298,11 +305,13 @@ class WildRobotEnv(Env):
             return self.engine.init(params, qpos, qvel, ctrl)
         return self._terrain.init(self.engine, params, ground, qpos, qvel, ctrl)
 
+    def _asked(self, schedule: jax.Array, share: jax.Array | None) -> jax.Array:
+        """A schedule with the share of the commands' ranges that is in use. Shape (k, 3)."""
+        return schedule if share is None else narrowed(schedule, self.config.commands, share)
+
     def _next_command(self, episode: Episode) -> Episode:
-        commands, schedule = self.config.commands, episode.schedule
-        if episode.command_share is not None:
-            schedule = narrowed(schedule, commands, episode.command_share)
-        time = episode.physics.time
+        commands, time = self.config.commands, episode.physics.time
+        schedule = self._asked(episode.schedule, episode.command_share)
         command = command_at(schedule, time, commands.hold, self.dt, commands.ramp)
         return episode.replace(command=command)  # type: ignore[attr-defined]
 

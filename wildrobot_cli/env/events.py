@@ -21,7 +21,7 @@ class Pushes:
     begin: jax.Array
     """Control steps until each. Shape (k,), int32."""
     force: jax.Array
-    """Forward and leftward in the world [N]. Shape (k, 2)."""
+    """Along the world's x and y [N]. Shape (k, 2)."""
 
 
 @struct.dataclass

@@ -16,8 +16,8 @@ from wildrobot_cli.physics.protocol import Engine
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.observing.rotations import yaw
 
-_START_KEY = 1
-"""Folded into a reset's key; small numbers, that `jax.random.split` does not fold in."""
+_START_KEY = 2**30 + 2
+"""Folded into a reset's key: neither what `jax.random.split` folds in, nor what the base does."""
 
 
 @struct.dataclass(kw_only=True)

@@ -12,12 +12,14 @@ from brax.envs.wrappers.training import EpisodeWrapper, VmapWrapper
 from wildrobot_cli.env.curriculum import CurriculumWrapper, share_of
 from wildrobot_cli.env.environment import WildRobotEnv
 
-BANK_SIZE = 64
-"""Prepared start states."""
-REFRESH_COUNT = 8
-"""Start states made anew at a time."""
+PARTS = 8
+"""Parts of the bank; one at a time is made anew."""
 REFRESH_EVERY = 10
 """Control steps between two refreshes."""
+_LEAST = 8
+"""Start states in a part, at least."""
+_SERVED = 64
+"""Environments for each start state of a part: those that restart meanwhile are about as many."""
 
 _BANK = "bank"
 _BANK_KEY = 2**31 - 1
@@ -28,9 +30,9 @@ class BankResetWrapper(Wrapper):
     """Restart finished episodes from a bank of start states that is kept fresh.
 
     A full reset for every environment at every step is waste; Brax's own wrapper restarts an
-    environment from its one first state forever. Here each restart draws from `BANK_SIZE`
-    states, of which `REFRESH_COUNT` are replaced by new resets every `REFRESH_EVERY` steps.
-    The bank travels in `state.info`, so that it is saved and restored with the state.
+    environment from its one first state forever. Here each restart draws from prepared states, an
+    eighth as many as there are environments, of which a part is made anew every `REFRESH_EVERY`
+    steps. The bank travels in `state.info`, so that it is saved and restored with the state.
     """
 
     def reset(self, rng: jax.Array) -> State:
@@ -41,7 +43,8 @@ class BankResetWrapper(Wrapper):
         state = self.env.reset(rng)
         key_bank, key_age = jax.random.split(jax.random.fold_in(rng[0], _BANK_KEY))
         ages = jax.random.randint(key_age, state.done.shape, 0, self.env.episode_length)
-        rows = jnp.arange(BANK_SIZE) % rng.shape[0]
+        num_envs = rng.shape[0]
+        rows = jnp.arange(PARTS * max(_LEAST, num_envs // _SERVED)) % num_envs
         bank = {
             "starts": jax.tree.map(lambda leaf: leaf[rows], _start(state)),
             "rng": key_bank,
@@ -58,7 +61,7 @@ class BankResetWrapper(Wrapper):
         state = state.replace(done=jnp.zeros_like(state.done), info=info)
         state = self.env.step(state, action)
         key, key_choice = jax.random.split(bank["rng"])
-        choice = jax.random.randint(key_choice, state.done.shape, 0, BANK_SIZE)
+        choice = jax.random.randint(key_choice, state.done.shape, 0, bank_size(bank))
         fresh = jax.tree.map(lambda leaf: leaf[choice], bank["starts"])
         episode, obs = jax.tree.map(
             lambda new, old: _where(state.done, new, old), fresh, _start(state)
@@ -73,18 +76,24 @@ class BankResetWrapper(Wrapper):
 
     def _refresh(self, bank: dict[str, Any], share: jax.Array | None) -> dict[str, Any]:
         key, key_reset = jax.random.split(bank["rng"])
-        keys = jax.random.split(key_reset, REFRESH_COUNT)
+        size = bank_size(bank)
+        keys = jax.random.split(key_reset, size // PARTS)
         if share is None:
             fresh = _start(self.env.reset(keys))
         else:
             fresh = _start(jax.vmap(self.unwrapped.reset, (0, None))(keys, share))
-        first = (bank["tick"] // REFRESH_EVERY * REFRESH_COUNT) % BANK_SIZE
+        first = (bank["tick"] // REFRESH_EVERY * (size // PARTS)) % size
         starts = jax.tree.map(
             lambda all_, new: jax.lax.dynamic_update_slice_in_dim(all_, new, first, axis=0),
             bank["starts"],
             fresh,
         )
         return {**bank, "starts": starts, "rng": key}
+
+
+def bank_size(bank: dict[str, Any]) -> int:
+    """How many start states are prepared."""
+    return int(jax.tree.leaves(bank["starts"])[0].shape[0])
 
 
 def wrap_for_training(

@@ -113,11 +113,11 @@ class Amp:
         """Learn to tell reference from policy, on equal parts of reference, fresh and replayed."""
         extras = data.extras["state_extras"]
         fresh = extras[FEATURES].reshape(-1, extras[FEATURES].shape[-1])
-        key_store, key_learn = jax.random.split(key)
+        key_store, key_learn, key_look = jax.random.split(key, 3)
         state = self._stored(state, fresh, key_store)
         keys = jax.random.split(key_learn, self._shape.updates)
         state, metrics = jax.lax.scan(partial(self._step, fresh=fresh), state, keys)
-        metrics = jax.tree.map(jnp.mean, metrics) | self._diagnose(state, fresh, key_learn)
+        metrics = jax.tree.map(jnp.mean, metrics) | self._diagnose(state, fresh, key_look)
         for name, bins in SPREADS.items():
             metrics[f"amp/{name}_fresh"] = shares(extras[name], bins)
             metrics[f"amp/{name}_reference"] = self._spread[name]

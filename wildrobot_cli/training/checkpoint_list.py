@@ -42,7 +42,8 @@ def prune(folder: Path, keep: int) -> None:
 
 def list_checkpoints(folder: Path) -> list[Path]:
     """Return the checkpoints in a folder, oldest first; damaged ones are among them."""
-    return sorted(path for path in folder.glob("[0-9]*") if path.is_dir())
+    named = (path for path in folder.glob("[0-9]*") if path.name.isdecimal())
+    return sorted(path for path in named if path.is_dir())
 
 
 def best_checkpoint(folder: Path) -> Path | None:

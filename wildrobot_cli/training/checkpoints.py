@@ -65,7 +65,6 @@ def save(
             "env_steps": env_steps,
             "robot": robot_fingerprint,
             "score": None if score is None else asdict(score),
-            "arrays": params_sha256((policy, trainer)),
             "shapes": {POLICY: _shapes(policy), TRAINER: _shapes(trainer)},
             "sha256": _write_trees(partial, {POLICY: policy, TRAINER: trainer}),
         }
@@ -73,6 +72,7 @@ def save(
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
+        _sync(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise EnvironmentUnavailable(
@@ -197,11 +197,16 @@ def _plain(tree: Any) -> Any:
 def _flush(folder: Path) -> None:
     """Have the disk hold a folder and all that is in it."""
     for path in (*folder.rglob("*"), folder):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _sync(path)
+
+
+def _sync(path: Path) -> None:
+    """Have the disk hold a file, or the names in a folder."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -12,6 +12,9 @@ from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.training.checkpoint_list import Score
 from wildrobot_cli.training.policy import deterministic
 
+_KEY = 2**30
+"""Folded into the seed: an evaluation splits that, and what chose a policy must not measure it."""
+
 
 class Judge:
     """Scores policies on the same few rollouts, so that their scores compare."""
@@ -22,7 +25,8 @@ class Judge:
         """Prepare rollouts from one seed; nothing is compiled before the first score."""
         self._env = env
         self._networks = networks
-        self._keys = jax.random.split(jax.random.PRNGKey(seed), settings.rollouts)
+        key = jax.random.fold_in(jax.random.PRNGKey(seed), _KEY)
+        self._keys = jax.random.split(key, settings.rollouts)
         self._steps = round(settings.rollout_length / env.dt)
         self._roll = jax.jit(self._rollouts)
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.training.records import read_record
 from wildrobot_cli.training.run_folder import RunFolder, write_atomically
 
 
@@ -16,7 +17,9 @@ class TrainingResult:
     run: str
     """The run's folder."""
     env_steps: int
-    """Control steps done."""
+    """Control steps done, since the run began."""
+    new_steps: int
+    """Control steps of this call, whose times follow: a run that is resumed has had others."""
     wall_s: float
     """From the call to the end, building and compiling included [s]."""
     train_s: float
@@ -37,6 +40,14 @@ class TrainingResult:
     """Whether all steps were done; False when `max_minutes` ended it."""
     eval: Mapping[str, Any] = field(default_factory=dict)
     """Evaluation results by scenario."""
+
+
+def read_summary(run: RunFolder) -> TrainingResult | None:
+    """Return what `summary.json` says; None where it is missing or damaged."""
+    try:
+        return TrainingResult(**read_record(run.summary_file))
+    except TypeError:
+        return None
 
 
 def write_summary(run: RunFolder, result: TrainingResult) -> None:

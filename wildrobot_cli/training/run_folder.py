@@ -15,6 +15,7 @@ from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError, suggest
 from wildrobot_cli.runtime.bundles.bundle import CHECKSUMS
 from wildrobot_cli.runtime.log import is_log
+from wildrobot_cli.training.records import read_record
 from wildrobot_cli.whole import whole
 
 _PACKAGES = ("wildrobot", "jax", "jaxlib", "mujoco", "mujoco-mjx", "brax", "flax", "optax", "numpy")
@@ -91,11 +92,7 @@ class RunFolder:
     @property
     def engine(self) -> str | None:
         """Name of the engine that it was trained on; None where nothing says so."""
-        try:
-            provenance = json.loads(self.provenance_file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        return provenance.get("engine") if isinstance(provenance, dict) else None
+        return read_record(self.provenance_file).get("engine")
 
 
 def create_run(root: Path, name: str, config: Config, provenance: dict[str, Any]) -> RunFolder:
@@ -190,9 +187,16 @@ def _version(package: str) -> str | None:
 
 
 def _git_commit() -> str | None:
-    """Commit of the checkout that this package lies in, None outside of one."""
-    folder = Path(__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40"]
+    """Commit of the checkout that this package is part of, None where it is installed."""
+    here = Path(__file__)
+    if _git(here.parent, "ls-files", "--error-unmatch", here.name) is None:
+        return None  # a stranger's checkout, with this package in its .venv
+    return _git(here.parent, "describe", "--always", "--dirty", "--abbrev=40")
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git answers about a folder; None where it refuses, or there is none."""
+    command = ["git", "-C", str(folder), *arguments]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -25,7 +25,7 @@ from wildrobot_cli.training.learner import Learner, TrainingState
 from wildrobot_cli.training.metrics_log import MetricsLog
 from wildrobot_cli.training.policy import batch_config
 from wildrobot_cli.training.progress import Clock, Progress, Schedule
-from wildrobot_cli.training.result import TrainingResult, write_summary
+from wildrobot_cli.training.result import TrainingResult, read_summary, write_summary
 from wildrobot_cli.training.run_folder import (
     RunFolder,
     check_new_run,
@@ -141,16 +141,12 @@ class _Parts:
         """Build them; nothing is written."""
         env = training_env(config.env)
         batch = batch_config(config, env.backend)
-        schedule = Schedule.of(config, batch)
-        episode_steps = round(config.ppo.episode_length / config.env.control_period)
-        wrapped = wrap_for_training(env, episode_steps)
         placement = devices.Placement(config, env.backend, batch)
-        amp = make_amp(config, env)
-        learner = Learner(wrapped, config.ppo, batch, schedule.iterations, placement, amp)
+        learner = make_learner(config, env, placement)
         scored = config.checkpoints.rollouts > 0
         stage = WildRobotEnv(config.env)
         judge = Judge(stage, learner.networks, config.checkpoints, config.seed) if scored else None
-        return cls(config, env, schedule, placement, learner, judge)
+        return cls(config, env, Schedule.of(config, batch), placement, learner, judge)
 
     @property
     def fingerprint(self) -> str:
@@ -217,15 +213,18 @@ def _learn(
             now, spreads = on_host(metrics, BINS)
             last = _carry_over(last, now)
             clock.tick(time.perf_counter() - begin)
-            recorder.watch(clock.env_steps, recording, last)
             log.write(clock.env_steps, {**last, "speed/env_steps_per_s": clock.speed}, spreads)
+            recorder.watch(clock.env_steps, recording, last)
             if on_progress:
                 on_progress(schedule.progress(clock, last))
         saver.save(state, clock.iterations)
     _raise_if_stopped(stop, run, clock)
+    if not clock.timed and (before := read_summary(run)):
+        return before
     result = TrainingResult(
         run=str(run.path),
         env_steps=clock.env_steps,
+        new_steps=clock.timed * schedule.steps_per_iteration,
         wall_s=time.perf_counter() - watch.started,
         train_s=clock.train_s,
         compile_s=compile_s,
@@ -250,7 +249,17 @@ def _raise_if_stopped(stop: StopRequest, run: RunFolder, clock: Clock) -> None:
         )
 
 
-def make_amp(config: Config, env: WildRobotEnv) -> Amp | None:
+def make_learner(
+    config: Config, env: WildRobotEnv, placement: devices.Placement | None = None
+) -> Learner:
+    """The learner of a configuration, on its environment; on one device unless told otherwise."""
+    batch = batch_config(config, env.backend)
+    wrapped = wrap_for_training(env, round(config.ppo.episode_length / env.dt))
+    iterations = Schedule.of(config, batch).iterations
+    return Learner(wrapped, config.ppo, batch, iterations, placement, _make_amp(config, env))
+
+
+def _make_amp(config: Config, env: WildRobotEnv) -> Amp | None:
     """The discriminator, where the configuration asks for one."""
     if config.amp is None:
         return None
