@@ -26,9 +26,8 @@ def failed(trajectory, gates, distance=None):
 
 def joints(torque, speed):
     shape = (501, 1, 2)
-    return replace(
-        WALKING, torque=np.broadcast_to(torque, shape), joint_vel=np.broadcast_to(speed, shape)
-    )
+    held, moving = np.broadcast_to(torque, shape), np.broadcast_to(speed, shape)
+    return replace(WALKING, torque=held, motor_torque=held, joint_vel=moving)
 
 
 def test_an_easy_walk_passes_every_gate_of_walk50():

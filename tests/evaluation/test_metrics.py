@@ -165,7 +165,10 @@ def test_actuation_by_hand() -> None:
     torque[:, :, 1] = 1.0
     speed[:250, :, 0], speed[250:, :, 0] = 2.0, 6.0
     speed[:, :, 1] = -1.0
-    metrics = scenario_metrics(still(500, torque=torque, joint_vel=speed), LIMITS)
+    motor = torque + 0.1 * speed
+    metrics = scenario_metrics(
+        still(500, torque=torque, motor_torque=motor, joint_vel=speed), LIMITS
+    )
     worst = np.sqrt((3.92**2 + 3.0**2) / 2)
     assert metrics["torque_rms_nm"] == pytest.approx({"mean": (worst + 1) / 2, "worst": worst})
     assert metrics["torque_peak_nm"] == pytest.approx(3.92)
@@ -192,13 +195,25 @@ def test_beyond_the_no_load_speed_no_torque_may_drive() -> None:
 
 
 def test_saturation_is_against_each_joints_own_limit() -> None:
-    torque = np.broadcast_to([3.0, -3.0], (500, 1, 2))
-    assert scenario_metrics(still(500, torque=torque), LIMITS)["torque_saturation"] == 0.5
+    motor = np.broadcast_to([3.0, -3.0], (500, 1, 2))
+    assert scenario_metrics(still(500, motor_torque=motor), LIMITS)["torque_saturation"] == 0.5
+
+
+def test_a_motor_at_its_limit_is_saturated_however_little_reaches_the_shaft() -> None:
+    motor, shaft = (np.broadcast_to([torque, 0.0], (500, 1, 2)) for torque in (4.0, 2.6))
+    held = still(500, torque=shaft, motor_torque=motor)
+    assert scenario_metrics(held, LIMITS)["torque_saturation"] == 0.5
 
 
 def test_saturation_is_against_the_limit_that_an_episode_drew() -> None:
     torque = np.broadcast_to([3.0, 1.0], (500, 2, 2))
-    drawn = still(500, episodes=2, torque=torque, torque_limit=[[3.0, 2.0], [4.0, 1.0]])
+    drawn = still(
+        500,
+        episodes=2,
+        torque=torque,
+        motor_torque=torque,
+        torque_limit=[[3.0, 2.0], [4.0, 1.0]],
+    )
     assert scenario_metrics(drawn, LIMITS)["torque_saturation"] == 0.5
     second = scenario_metrics(drawn.only(slice(0, 1)), LIMITS)
     assert second["torque_saturation"] == 0.5

@@ -57,6 +57,7 @@ def still(steps: int = 501, episodes: int = 1, joints: int = 2, **fields: object
         "joint_pos": np.zeros((*shape, joints)),
         "joint_vel": np.zeros((*shape, joints)),
         "torque": np.zeros((*shape, joints)),
+        "motor_torque": np.zeros((*shape, joints)),
         "foot_force": np.full((*shape, 2), WEIGHT / 2),
         "foot_position": np.zeros((*shape, 2, 3)),
         "foot_velocity": np.zeros((*shape, 2, 3)),
@@ -155,6 +156,7 @@ def wild(seed: int, steps: int = 300, episodes: int = 4) -> Trajectory:
         command=command,
         joint_vel=rng.normal(size=(*shape, 2)) * 3,
         torque=rng.normal(size=(*shape, 2)),
+        motor_torque=3.0 * rng.normal(size=(*shape, 2)),
         foot_force=np.maximum(rng.normal(size=(steps // 5, episodes, 2)), 0).repeat(5, axis=0) * 40,
         foot_position=rng.normal(size=(*shape, 2, 3)),
         foot_velocity=rng.normal(size=(*shape, 2, 3)),
@@ -186,7 +188,7 @@ def fallen(trajectory: Trajectory, at: int) -> Trajectory:
     """Return the same episodes, all fallen at a step, with rubbish from there on."""
     alive = trajectory.alive.copy()
     alive[at:] = False
-    names = ("position", "heading", "velocity", "joint_vel", "torque", "foot_force")
+    names = ("position", "heading", "velocity", "joint_vel", "torque", "motor_torque", "foot_force")
     rubbish = {name: getattr(trajectory, name).copy() for name in names}
     for value in rubbish.values():
         value[at:] = np.nan
@@ -216,6 +218,7 @@ def mirrored(trajectory: Trajectory) -> Trajectory:
         command=trajectory.command * [1.0, -1.0, -1.0],
         joint_vel=trajectory.joint_vel[..., ::-1],
         torque=trajectory.torque[..., ::-1],
+        motor_torque=trajectory.motor_torque[..., ::-1],
         foot_force=trajectory.foot_force[..., ::-1],
         foot_position=trajectory.foot_position[..., ::-1, :] * flip,
         foot_velocity=trajectory.foot_velocity[..., ::-1, :] * flip,

@@ -59,6 +59,7 @@ class Walk:
             joint_pos=joints,
             joint_vel=speeds,
             torque=2.0 * joints,
+            motor_torque=2.0 * joints,
             foot_force=np.where(swings, 0.0, WEIGHT / 2),
             foot_position=soles,
             foot_velocity=np.zeros((*shape, 2, 3)),

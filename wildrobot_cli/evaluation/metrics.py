@@ -183,16 +183,18 @@ def actuation_metrics(trajectory: Trajectory, limits: ServoLimits) -> dict[str, 
 
     `torque_rms_nm`: root mean square of each joint's shaft torque, mean over joints and the worst
     joint. `torque_peak_nm`: largest |torque|. `torque_saturation`: share of samples of joints
-    at 98 % or more of the limit, which is the episode's own where it was drawn. `overspeed`,
-    `joint_speed_p99_rps`: share of joint speeds beyond the no-load speed, and their 99th
-    percentile. `overtorque`: share of samples of joints beyond the line from the torque limit at
-    rest to none at the no-load speed, as far as they drive.
+    whose motor gives 98 % or more of its limit, which is the episode's own where it was drawn;
+    the shaft of one that drives has less. `overspeed`, `joint_speed_p99_rps`: share of joint
+    speeds beyond the no-load speed, and their 99th percentile. `overtorque`: share of samples of
+    joints whose shaft is beyond the line from the torque limit at rest to none at the no-load
+    speed, as far as they drive: a servo whose model obeys that line is never there.
     """
     driving = trajectory.torque[trajectory.alive] * np.sign(trajectory.joint_vel[trajectory.alive])
     limit = limits.torque_limit
     if trajectory.torque_limit is not None:
         limit = trajectory.torque_limit[np.nonzero(trajectory.alive)[1]]
     torque = np.abs(trajectory.torque[trajectory.alive])
+    motor = np.abs(trajectory.motor_torque[trajectory.alive])
     speed = np.abs(trajectory.joint_vel[trajectory.alive])
     some = torque.size > 0
     line = 1.0 + LINE_SLACK - np.minimum(speed / limits.no_load_speed, 1.0)
@@ -200,7 +202,7 @@ def actuation_metrics(trajectory: Trajectory, limits: ServoLimits) -> dict[str, 
     return {
         "torque_rms_nm": {"mean": mean_or_none(rms), "worst": number(rms.max()) if some else None},
         "torque_peak_nm": number(torque.max()) if some else None,
-        "torque_saturation": mean_or_none(torque >= SATURATED * limit),
+        "torque_saturation": mean_or_none(motor >= SATURATED * limit),
         "overspeed": mean_or_none(speed > limits.no_load_speed),
         "overtorque": mean_or_none(driving > line * limit),
         "joint_speed_p99_rps": number(np.percentile(speed, 99)) if some else None,

@@ -89,6 +89,7 @@ def record_step(env: WildRobotEnv, episode: Any) -> Record:
         "joint_pos": physics.qpos[env.robot.qpos_ids],
         "joint_vel": context.joint_velocities,
         "torque": context.torque,
+        "motor_torque": physics.actuator_force,
         "foot_force": context.foot_forces * env.robot.weight,
         "foot_position": context.foot_positions,
         "foot_velocity": context.foot_velocities,

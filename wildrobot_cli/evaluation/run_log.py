@@ -129,6 +129,7 @@ def _from_sensors(
         joint_pos=angles[:, None],
         joint_vel=speeds[:, None],
         torque=(motor - joints.damping * speeds)[:, None],
+        motor_torque=motor[:, None],
         alive=alive,
         fell=np.array([failure != ""]),
         cause=np.array([failure]),

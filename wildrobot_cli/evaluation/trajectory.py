@@ -32,6 +32,7 @@ _TRAILING: dict[str, tuple[int | str, ...]] = {
     "joint_pos": ("n",),
     "joint_vel": ("n",),
     "torque": ("n",),
+    "motor_torque": ("n",),
     "foot_force": (2,),
     "foot_position": (2, 3),
     "foot_velocity": (2, 3),
@@ -80,6 +81,8 @@ class Trajectory:
     """Joint speeds. Shape (T, N, n) [rad/s]."""
     torque: Floats
     """Shaft torque, `actuator_force - damping * qvel`. Shape (T, N, n) [Nm]."""
+    motor_torque: Floats
+    """What the servos put out, `actuator_force`; their limit is on this. Shape (T, N, n) [Nm]."""
     foot_force: Floats
     """Normal force on each sole. Shape (T, N, 2) [N]."""
     foot_position: Floats
