@@ -7,7 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from wildrobot_cli.cli.animating import show_video, video_file
-from wildrobot_cli.cli.console import check_json, console, show_table, write_json
+from wildrobot_cli.cli.console import check_json, console, mark, show_table, write_json
 from wildrobot_cli.commands import motion
 from wildrobot_cli.commands.motion import Verdict
 from wildrobot_cli.motion.checks import Check, require
@@ -25,7 +25,7 @@ def show_list(robot: str, folder: Path | None, json: Path | None) -> None:
     for licence in sorted({clip.licence for clip in clips}):
         console.print(f"licence: {licence}")
     for source in sorted({clip.source for clip in clips}):
-        console.print(Text(source))
+        console.print(source)
     write_json(json, {"clips": [_summary(clip) for clip in clips]})
 
 
@@ -45,7 +45,7 @@ def show_import(robot: str, file: Path, options: ImportOptions, out: Path) -> No
     clip = motion.import_file(robot, file, options, out)
     warning = licence_warning(clip.licence)
     if warning:
-        console.print(Text(f"warning: {out}: {warning}", style="yellow"))
+        console.print(f"warning: {out}: {warning}", style="yellow")
     console.print(f"{clip.frames} frames, {clip.seconds:.2f} s, in {out}")
     console.print(f"next: wildrobot motion check {out}")
 
@@ -63,7 +63,7 @@ def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
     for verdict in verdicts:
         warning = licence_warning(verdict.clip.licence)
         if warning:
-            console.print(Text(f"warning: {verdict.clip.name}: {warning}", style="yellow"))
+            console.print(f"warning: {verdict.clip.name}: {warning}", style="yellow")
     require({verdict.clip.name: verdict.checks for verdict in verdicts})
 
 
@@ -78,9 +78,8 @@ def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -
 
 def _show_line(verdict: Verdict) -> None:
     failed = [check for check in verdict.checks if not check.passed]
-    mark = Text("passed", style="green") if verdict.passed else Text("FAILED", style="red")
     clip = verdict.clip
-    line = Text.assemble(f"{clip.name:24} {clip.seconds:5.2f} s  ", mark)
+    line = Text.assemble(f"{clip.name:24} {clip.seconds:5.2f} s  ", mark(verdict.passed))
     for check in failed:
         line.append(f"  {check.name}: {_figure(check)}, expected {check.allowed};")
     console.print(line)
