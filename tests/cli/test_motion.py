@@ -95,6 +95,18 @@ def test_what_was_imported_can_be_checked(command, robot, tmp_path):
     assert command("motion", "check", "still.npz").code == 0
 
 
+def test_what_a_clip_keeps_of_itself_is_told(command, walk, tmp_path):
+    source = ("--source", "me", "--licence", "MIT")
+    done = command("motion", "import", "mine.npz", "--out", "other.npz", *source)
+    assert done.code == 0, done
+    assert "mine.npz is a clip already and keeps its own source" in done.out
+    assert "licence 'CC-BY-4.0'" in done.out
+    done = command("motion", "import", "mine.npz", "--out", "x.npz", *source, "--scale", "0.5")
+    assert done.code == 2
+    assert "stays as it is: leave out --scale" in done.err
+    assert not (tmp_path / "x.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -46,6 +46,9 @@ def show_import(robot: str, file: Path, options: ImportOptions, out: Path) -> No
     warning = licence_warning(clip.licence)
     if warning:
         console.print(f"warning: {out}: {warning}", style="yellow")
+    if (clip.source, clip.licence) != (options.source, options.licence):
+        kept = f"source '{clip.source}', licence '{clip.licence}'"
+        console.print(f"{file} is a clip already and keeps its own {kept}", soft_wrap=True)
     console.print(f"{clip.frames} frames, {clip.seconds:.2f} s, in {out}")
     console.print(f"next: wildrobot motion check {out}")
 
