@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildrobot_cli.bench.comparison import Change
-from wildrobot_cli.bench.plotting import check_plot, plot_rows
+from wildrobot_cli.bench.plotting import plot_rows
 from wildrobot_cli.bench.result import BenchResult
 from wildrobot_cli.bench.rows import Row, name_of
 from wildrobot_cli.cli.console import (
@@ -17,6 +17,7 @@ from wildrobot_cli.cli.console import (
     write_json,
 )
 from wildrobot_cli.commands.bench import BenchRequest, bench
+from wildrobot_cli.plots import check_plot
 
 BAR = 10
 """Characters of the longest bar."""

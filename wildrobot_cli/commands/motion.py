@@ -15,6 +15,7 @@ from wildrobot_cli.motion.importers import ImportOptions, import_clip
 from wildrobot_cli.motion.library import in_order, load_clips, motion_dir
 from wildrobot_cli.motion.limits import load_limits
 from wildrobot_cli.motion.storage import load_clip, save_clip
+from wildrobot_cli.plots import check_plot
 from wildrobot_cli.robot import Robot, load_robot
 from wildrobot_cli.whole import check_name
 
@@ -141,14 +142,13 @@ def preview(
         EnvironmentUnavailable: OpenGL, Pillow or matplotlib is missing.
     """
     from wildrobot_cli.evaluation.video import check_video_path
-    from wildrobot_cli.making.plotting import check_plot_path
 
     robot = load_robot(robot_name)
     clip = find_clip(robot, name)
     if video is not None:
         check_video_path(video)
     if plot is not None:
-        check_plot_path(plot)
+        check_plot(plot)
         plot_clip(plot, robot, clip, load_recipe(motion_dir() / "recipe.yaml"))
     if video is not None:
         _animate(video, robot, clip, on_progress)
