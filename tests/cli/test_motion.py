@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from wildrobot_cli.commands import motion
 from wildrobot_cli.config.resources import asset_dir
+from wildrobot_cli.evaluation import video
 
 
 @pytest.fixture
@@ -146,6 +148,15 @@ def test_preview_plots_a_clip(command, tmp_path):
     done = command("motion", "preview", "walk_020", "--plot", "walk.png")
     assert done.code == 0, done
     assert (tmp_path / "walk.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_preview_is_a_gif_where_nothing_encodes_mp4_and_says_so(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    monkeypatch.setattr(video, "write_video", lambda path, *_: written.append(path))
+    assert motion.preview("wildrobot", "walk_020", tmp_path / "a.mp4", None) == tmp_path / "a.gif"
+    assert written == [tmp_path / "a.gif"]
+    assert motion.preview("wildrobot", "walk_020", tmp_path / "a.webp", None).suffix == ".webp"
 
 
 @pytest.mark.parametrize(

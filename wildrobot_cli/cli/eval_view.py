@@ -8,7 +8,7 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from wildrobot_cli.cli.animating import show_video, video_file
+from wildrobot_cli.cli.animating import show_video
 from wildrobot_cli.cli.console import (
     check_json,
     console,
@@ -27,7 +27,7 @@ from wildrobot_cli.evaluation.table import (
     figure_rows,
     scenario_rows,
 )
-from wildrobot_cli.evaluation.video import animate
+from wildrobot_cli.evaluation.video import animate, check_video_path
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
 from wildrobot_cli.report.page import check_report, write_report
 from wildrobot_cli.robot import Robot, load_robot
@@ -98,7 +98,7 @@ class EvalRequest:
 def run_evaluation(request: EvalRequest) -> bool:
     """Evaluate a run, print the table, write what was asked; return whether the gates held."""
     check_json(request.json)
-    video = video_file(request.video)
+    video = None if request.video is None else check_video_path(request.video)
     if request.report is not None:
         check_report(request.report)
     display = EvalDisplay()

@@ -6,7 +6,7 @@ from typing import Any
 
 from rich.text import Text
 
-from wildrobot_cli.cli.animating import show_video, video_file
+from wildrobot_cli.cli.animating import show_video
 from wildrobot_cli.cli.console import check_json, console, mark, show_table, write_json
 from wildrobot_cli.commands import motion
 from wildrobot_cli.commands.motion import Verdict
@@ -72,9 +72,7 @@ def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
 
 def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -> None:
     """Write an animation and a plot of a clip."""
-    written = video_file(video)
-    motion.preview(robot, clip, written, plot)
-    show_video(video, written)
+    show_video(video, motion.preview(robot, clip, video, plot))
     if plot is not None:
         console.print(f"plot in {plot}", soft_wrap=True)
 

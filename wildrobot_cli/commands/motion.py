@@ -133,9 +133,11 @@ def preview(
     name: str,
     video: Path | None,
     plot: Path | None,
-    on_progress: Callable[[float], None] | None = None,
-) -> None:
+) -> Path | None:
     """Animate a clip, and plot its joint angles and foot heights.
+
+    Returns:
+        The animation: `video`, or a GIF beside it where nothing here encodes MP4.
 
     Raises:
         ConfigError: the clip or a file name is wrong.
@@ -146,21 +148,20 @@ def preview(
     robot = load_robot(robot_name)
     clip = find_clip(robot, name)
     if video is not None:
-        check_video_path(video)
+        video = check_video_path(video)
     if plot is not None:
         check_plot(plot)
         plot_clip(plot, robot, clip, load_recipe(motion_dir() / "recipe.yaml"))
     if video is not None:
-        _animate(video, robot, clip, on_progress)
+        _animate(video, robot, clip)
+    return video
 
 
 def _made(robot: Robot, recipe: Recipe, name: str) -> list[Clip]:
     return [make_stand(robot, recipe)] if name == STAND else make_clips(robot, recipe, name)
 
 
-def _animate(
-    path: Path, robot: Robot, clip: Clip, on_progress: Callable[[float], None] | None
-) -> None:
+def _animate(path: Path, robot: Robot, clip: Clip) -> None:
     """Render a clip, a loop for a few laps."""
     import numpy as np
 
@@ -171,4 +172,4 @@ def _animate(
     laps = 2 if clip.loop else 1
     times = np.arange(round(laps * clip.seconds * clip.fps) + 1) / clip.fps
     qpos = positions(robot, frames_at(clip, times))
-    write_video(path, robot, 1 / clip.fps, qpos, on_progress=on_progress)
+    write_video(path, robot, 1 / clip.fps, qpos)
