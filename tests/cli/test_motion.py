@@ -43,12 +43,13 @@ def test_check_passes_a_packaged_clip(command, tmp_path):
     assert "penetration [mm]" in done.out
 
 
-def test_a_clip_that_fails_is_named_with_check_value_and_limit(command, walk):
+def test_a_clip_that_fails_is_named_with_check_value_and_limit(command, walk, tmp_path):
     damage(walk, root_position=lambda values: values - [0, 0, 0.01])
-    done = command("motion", "check", "mine.npz")
-    assert done.code == 2
-    assert "mine: penetration [mm]: expected at most 5, got 10." in done.err
-    assert "Traceback" not in done.err
+    done = command("motion", "check", "mine.npz", "--json", "checks.json")
+    assert done.code == 1
+    assert "FAILED: mine: penetration [mm]: expected at most 5, got 10." in done.out
+    assert not done.err
+    assert json.loads((tmp_path / "checks.json").read_text())["passed"] is False
 
 
 @pytest.mark.parametrize(

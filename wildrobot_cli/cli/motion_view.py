@@ -10,7 +10,7 @@ from wildrobot_cli.cli.animating import show_video
 from wildrobot_cli.cli.console import check_json, console, mark, show_table, write_json
 from wildrobot_cli.commands import motion
 from wildrobot_cli.commands.motion import Verdict
-from wildrobot_cli.motion.checks import Check, require
+from wildrobot_cli.motion.checks import Check, failures
 from wildrobot_cli.motion.clip import Clip
 from wildrobot_cli.motion.importers import ImportOptions, licence_warning
 
@@ -53,12 +53,8 @@ def show_import(robot: str, file: Path, options: ImportOptions, out: Path) -> No
     console.print(f"next: wildrobot motion check {out}")
 
 
-def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
-    """Check clips, one in a table, several in a line each.
-
-    Raises:
-        ConfigError: naming the clips, checks and values that failed.
-    """
+def show_checks(robot: str, clips: list[str], json: Path | None) -> bool:
+    """Check clips, one in a table, several in a line each; return whether all passed."""
     check_json(json)
     display = _show_table if len(clips) == 1 else _show_line
     verdicts = motion.check(robot, clips, display)
@@ -67,7 +63,10 @@ def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
         warning = licence_warning(verdict.clip.licence)
         if warning:
             console.print(f"warning: {verdict.clip.name}: {warning}", style="yellow")
-    require({verdict.clip.name: verdict.checks for verdict in verdicts})
+    for verdict in verdicts:
+        for line in failures(verdict.clip.name, verdict.checks):
+            console.print(mark(False, f": {line}"), soft_wrap=True)
+    return all(verdict.passed for verdict in verdicts)
 
 
 def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -> None:

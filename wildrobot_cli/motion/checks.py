@@ -1,6 +1,6 @@
 """Whether a clip is fit to learn from: named measures, each against its limit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from math import inf
 
@@ -105,18 +105,22 @@ def replay_checks(robot: Robot, replay: Replay, limits: CheckLimits) -> list[Che
     ]
 
 
-def require(measured: Mapping[str, Sequence[Check]]) -> None:
+def failures(name: str, checks: Iterable[Check]) -> list[str]:
+    """Say which checks a clip failed: a line with its name, check, limit and value for each."""
+    return [
+        f"{name}: {check.name}: expected {check.allowed}, got {check.value:.4g}"
+        for check in checks
+        if not check.passed
+    ]
+
+
+def require(measured: Mapping[str, Iterable[Check]]) -> None:
     """Raise `ConfigError` for the checks that failed, naming clip, check, value and limit.
 
     Args:
         measured: each clip's checks, by its name.
     """
-    lines = [
-        f"{name}: {check.name}: expected {check.allowed}, got {check.value:.4g}"
-        for name, checks in measured.items()
-        for check in checks
-        if not check.passed
-    ]
+    lines = [line for name, checks in measured.items() for line in failures(name, checks)]
     if lines:
         raise ConfigError("\n".join(lines))
 
