@@ -1,5 +1,7 @@
 """What `wildrobot motion` shows."""
 
+from collections.abc import Iterable
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -32,9 +34,9 @@ def show_list(robot: str, folder: Path | None, json: Path | None) -> None:
 def show_making(recipe: Path | None, out: Path, only: list[str], json: Path | None) -> bool:
     """Make clips, a line for each; return whether all passed."""
     check_json(json)
-    verdicts = motion.make(recipe, out, only, _show_line)
+    verdicts = motion.make(recipe, out, only, partial(_show_made, out))
     kept = [verdict for verdict in verdicts if verdict.passed]
-    seconds = sum(verdict.clip.seconds for verdict in kept)
+    seconds = sum(clip.seconds for clip in _clips(kept))
     console.print(f"{len(kept)} of {len(verdicts)} clips in {out}, {seconds:.1f} s")
     write_json(json, _results(verdicts))
     return len(kept) == len(verdicts)
@@ -59,12 +61,12 @@ def show_checks(robot: str, clips: list[str], json: Path | None) -> bool:
     display = _show_table if len(clips) == 1 else _show_line
     verdicts = motion.check(robot, clips, display)
     write_json(json, _results(verdicts))
-    for verdict in verdicts:
-        warning = licence_warning(verdict.clip.licence)
+    for clip in _clips(verdicts):
+        warning = licence_warning(clip.licence)
         if warning:
-            console.print(f"warning: {verdict.clip.name}: {warning}", style="yellow")
+            console.print(f"warning: {clip.name}: {warning}", style="yellow")
     for verdict in verdicts:
-        for line in failures(verdict.clip.name, verdict.checks):
+        for line in failures(verdict.name, verdict.checks):
             console.print(mark(False, f": {line}"), soft_wrap=True)
     return all(verdict.passed for verdict in verdicts)
 
@@ -76,10 +78,22 @@ def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -
         console.print(f"plot in {plot}", soft_wrap=True)
 
 
+def _clips(verdicts: Iterable[Verdict]) -> list[Clip]:
+    return [verdict.clip for verdict in verdicts if verdict.clip is not None]
+
+
+def _show_made(out: Path, verdict: Verdict) -> None:
+    """Show a line; of a clip that failed, also which file of that name it leaves as it was."""
+    _show_line(verdict)
+    earlier = motion.clip_file(out, verdict.name)
+    if not verdict.passed and earlier.is_file():
+        console.print(f"{earlier} was made earlier and stays as it was", soft_wrap=True)
+
+
 def _show_line(verdict: Verdict) -> None:
     failed = [check for check in verdict.checks if not check.passed]
-    clip = verdict.clip
-    line = Text.assemble(f"{clip.name:24} {clip.seconds:5.2f} s  ", mark(verdict.passed))
+    seconds = "    -" if verdict.clip is None else f"{verdict.clip.seconds:5.2f}"
+    line = Text.assemble(f"{verdict.name:24} {seconds} s  ", mark(verdict.passed))
     for check in failed:
         line.append(f"  {check.name}: {_figure(check)}, expected {check.allowed};")
     console.print(line)
@@ -89,7 +103,7 @@ def _show_table(verdict: Verdict) -> None:
     rows: list[tuple[str, ...]] = [
         (c.name, _figure(c), c.allowed, _mark(c)) for c in verdict.checks
     ]
-    show_table(verdict.clip.name, ("check", "measured", "allowed", ""), rows)
+    show_table(verdict.name, ("check", "measured", "allowed", ""), rows)
 
 
 def _mark(check: Check) -> str:
@@ -127,7 +141,7 @@ def _results(verdicts: list[Verdict]) -> dict[str, Any]:
     return {
         "passed": all(verdict.passed for verdict in verdicts),
         "clips": {
-            verdict.clip.name: {
+            verdict.name: {
                 "passed": verdict.passed,
                 "checks": [
                     {

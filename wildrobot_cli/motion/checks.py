@@ -1,12 +1,11 @@
 """Whether a clip is fit to learn from: named measures, each against its limit."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.clip import Clip
 from wildrobot_cli.motion.kinematics import Kinematics
 from wildrobot_cli.motion.limits import CheckLimits
@@ -112,17 +111,6 @@ def failures(name: str, checks: Iterable[Check]) -> list[str]:
         for check in checks
         if not check.passed
     ]
-
-
-def require(measured: Mapping[str, Iterable[Check]]) -> None:
-    """Raise `ConfigError` for the checks that failed, naming clip, check, value and limit.
-
-    Args:
-        measured: each clip's checks, by its name.
-    """
-    lines = [line for name, checks in measured.items() for line in failures(name, checks)]
-    if lines:
-        raise ConfigError("\n".join(lines))
 
 
 def bearing_by_height(space: Kinematics, limits: CheckLimits) -> np.ndarray:
