@@ -1,13 +1,83 @@
-"""Results for machines take the place of results, and of nothing else."""
+"""What is printed is printed as it is; results for machines replace results, nothing else."""
 
 import json
+import time
 
 import pytest
+from rich.color import ColorSystem
 
-from wildrobot_cli.cli.console import check_json, write_json
+from wildrobot_cli.cli.animating import show_video
+from wildrobot_cli.cli.console import (
+    check_json,
+    console,
+    mark,
+    show_rows,
+    show_table,
+    stages,
+    write_json,
+)
+from wildrobot_cli.cli.eval_view import EvalDisplay
 from wildrobot_cli.errors import ConfigError
 
+NAMES = ("walk[seed].html", "[red]walk[/b].gif", "a:dog:b")
+"""Names of files that Rich would read as its own language."""
 TRAINED = {"run": "runs/first", "params_sha256": "0" * 64, "finished": True, "eval": {}}
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard output is a terminal of 16 colours."""
+    monkeypatch.setattr(console, "_force_terminal", True)
+    monkeypatch.setattr(console, "is_interactive", True)
+    monkeypatch.setattr(console, "_color_system", ColorSystem.STANDARD)
+    monkeypatch.setenv("TERM", "xterm")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_line_is_printed_letter_by_letter(capsys, name):
+    console.print(f"report in {name}", style="dim")
+    assert capsys.readouterr().out == f"report in {name}\n"
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("show", [show_table, show_rows])
+def test_a_table_is_printed_letter_by_letter(capsys, show, name):
+    show(f"of {name}", ("", f"in {name}"), [(f"at {name}", f"is {name}")])
+    out = capsys.readouterr().out
+    assert all(f"{word} {name}" in out for word in ("of", "in", "at", "is"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stage_is_shown_letter_by_letter(capsys, terminal, name):
+    seen, deadline = "", time.monotonic() + 10
+    with stages() as show:
+        show(f"measuring {name}")
+        while f"measuring {name} ..." not in seen and time.monotonic() < deadline:
+            time.sleep(0.02)
+            seen += capsys.readouterr().out
+    assert f"measuring {name} ..." in seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_scenario_is_shown_letter_by_letter(capsys, terminal, name):
+    display = EvalDisplay()
+    display.update(name, 0.5)
+    display.close()
+    assert f"measuring {name}" in capsys.readouterr().out
+
+
+def test_what_to_install_for_mp4_is_told_in_full(capsys, tmp_path):
+    show_video(tmp_path / "walk.mp4", tmp_path / "walk.gif")
+    assert "pip install 'wildrobot[video]'" in capsys.readouterr().out
+
+
+def test_a_verdict_is_one_coloured_word_in_a_terminal_and_plain_in_a_pipe(capsys, monkeypatch):
+    console.print(mark(True, ": [red]"))
+    assert capsys.readouterr().out == "passed: [red]\n"
+    monkeypatch.setattr(console, "_color_system", ColorSystem.STANDARD)
+    console.print(mark(True, ": all"))
+    console.print(mark(False, ": one"))
+    assert capsys.readouterr().out == "\x1b[32mpassed\x1b[0m: all\n\x1b[31mFAILED\x1b[0m: one\n"
 
 
 def refused(path) -> str:

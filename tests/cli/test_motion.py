@@ -5,8 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
+import yaml
 
+from wildrobot_cli.commands import motion
 from wildrobot_cli.config.resources import asset_dir
+from wildrobot_cli.evaluation import video
+from wildrobot_cli.motion.checks import Check
 
 
 @pytest.fixture
@@ -41,12 +45,13 @@ def test_check_passes_a_packaged_clip(command, tmp_path):
     assert "penetration [mm]" in done.out
 
 
-def test_a_clip_that_fails_is_named_with_check_value_and_limit(command, walk):
+def test_a_clip_that_fails_is_named_with_check_value_and_limit(command, walk, tmp_path):
     damage(walk, root_position=lambda values: values - [0, 0, 0.01])
-    done = command("motion", "check", "mine.npz")
-    assert done.code == 2
-    assert "mine: penetration [mm]: expected at most 5, got 10." in done.err
-    assert "Traceback" not in done.err
+    done = command("motion", "check", "mine.npz", "--json", "checks.json")
+    assert done.code == 1
+    assert "FAILED: mine: penetration [mm]: expected at most 5, got 10." in done.out
+    assert not done.err
+    assert json.loads((tmp_path / "checks.json").read_text())["passed"] is False
 
 
 @pytest.mark.parametrize(
@@ -95,6 +100,18 @@ def test_what_was_imported_can_be_checked(command, robot, tmp_path):
     assert command("motion", "check", "still.npz").code == 0
 
 
+def test_what_a_clip_keeps_of_itself_is_told(command, walk, tmp_path):
+    source = ("--source", "me", "--licence", "MIT")
+    done = command("motion", "import", "mine.npz", "--out", "other.npz", *source)
+    assert done.code == 0, done
+    assert "mine.npz is a clip already and keeps its own source" in done.out
+    assert "licence 'CC-BY-4.0'" in done.out
+    done = command("motion", "import", "mine.npz", "--out", "x.npz", *source, "--scale", "0.5")
+    assert done.code == 2
+    assert "stays as it is: leave out --scale" in done.err
+    assert not (tmp_path / "x.npz").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -120,6 +137,59 @@ def test_make_writes_what_passes(command, tmp_path):
     assert "1 of 1 clips" in done.out
 
 
+@pytest.fixture
+def recipe(tmp_path):
+    """A recipe with short walks: one that falls, and one with a style that there is not."""
+    content = yaml.safe_load((asset_dir() / "motion" / "recipe.yaml").read_text())
+    falls = {"speed": 0.15, "ends": True, "style": {"pressure": [-0.01, -0.05]}}
+    walks = {"falls": falls, "odd": {"speed": 0.15, "style": {"pride": 1.0}}}
+    short = {"strides": 2, "kept": 1, "ramp": [0.4, 0.7], "stand": 0.4}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({**content, **short, "walks": walks}))
+    return path
+
+
+def test_a_walk_that_falls_fails_alone_and_its_earlier_file_is_named(command, recipe, tmp_path):
+    pytest.importorskip("mink")
+    earlier = tmp_path / "made" / "falls_stop.npz"
+    earlier.parent.mkdir()
+    earlier.write_bytes(b"earlier")
+    only = ("--only", "falls", "--only", "stand")
+    make = ("motion", "make", "--recipe", str(recipe), "--out", "made", *only)
+    done = command(*make, "--json", "made.json")
+    assert done.code == 1, done
+    assert {path.name for path in earlier.parent.iterdir()} == {"stand.npz", "falls_stop.npz"}
+    assert earlier.read_bytes() == b"earlier"
+    assert "made/falls_stop.npz was made earlier and stays as it was" in done.out
+    assert "1 of 4 clips" in done.out
+    results = json.loads((tmp_path / "made.json").read_text())
+    assert results["passed"] is False
+    passed = {name: clip["passed"] for name, clip in results["clips"].items()}
+    assert passed == {"falls": False, "falls_start": False, "falls_stop": False, "stand": True}
+    (check,) = results["clips"]["falls"]["checks"]
+    assert check["name"] == "time upright [s]"
+
+
+def test_a_clip_that_fails_its_checks_names_the_earlier_file(command, tmp_path, monkeypatch):
+    assert command("motion", "make", "--out", "made", "--only", "stand").code == 0
+    made = (tmp_path / "made" / "stand.npz").read_bytes()
+    monkeypatch.setattr(motion, "check_clip", lambda *_: [Check("tilt [deg]", 20.0, high=15.0)])
+    done = command("motion", "make", "--out", "made", "--only", "stand")
+    assert done.code == 1
+    assert "tilt [deg]: 20, expected at most 15" in done.out
+    assert "made/stand.npz was made earlier and stays as it was" in done.out
+    assert (tmp_path / "made" / "stand.npz").read_bytes() == made
+    assert "earlier" not in command("motion", "make", "--out", "x", "--only", "stand").out
+
+
+def test_a_style_that_does_not_fit_is_refused_before_anything_is_written(command, recipe, tmp_path):
+    only = ("--only", "stand", "--only", "odd")
+    done = command("motion", "make", "--recipe", str(recipe), "--out", "made", *only)
+    assert done.code == 2
+    assert "walks.odd.style" in done.err
+    assert not (tmp_path / "made").exists()
+
+
 def test_make_without_mink_says_what_to_install(command, monkeypatch):
     import sys
 
@@ -134,6 +204,15 @@ def test_preview_plots_a_clip(command, tmp_path):
     done = command("motion", "preview", "walk_020", "--plot", "walk.png")
     assert done.code == 0, done
     assert (tmp_path / "walk.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_preview_is_a_gif_where_nothing_encodes_mp4_and_says_so(tmp_path, monkeypatch):
+    written = []
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    monkeypatch.setattr(video, "write_video", lambda path, *_: written.append(path))
+    assert motion.preview("wildrobot", "walk_020", tmp_path / "a.mp4", None) == tmp_path / "a.gif"
+    assert written == [tmp_path / "a.gif"]
+    assert motion.preview("wildrobot", "walk_020", tmp_path / "a.webp", None).suffix == ".webp"
 
 
 @pytest.mark.parametrize(

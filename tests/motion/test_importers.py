@@ -180,6 +180,22 @@ def test_a_clip_is_imported_as_it_is(robot, tmp_path, swaying):
     assert import_clip(robot, tmp_path / "own.npz", options()).licence == swaying.licence
 
 
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"unit": "cm"}, "--unit"),
+        ({"joints": {"left_knee_pitch": "left_knee.y"}}, "--joint"),
+        ({"scale": 0.5}, "--scale"),
+    ],
+)
+def test_what_would_change_a_clip_is_refused_by_name(robot, tmp_path, swaying, changes, name):
+    save_clip(tmp_path / "own.npz", swaying)
+    with pytest.raises(
+        ConfigError, match=f"is a clip already and stays as it is: leave out {name}"
+    ):
+        import_clip(robot, tmp_path / "own.npz", options(**changes))
+
+
 # --- DeepMimic
 
 
@@ -310,6 +326,24 @@ def test_a_file_that_is_not_of_its_type_is_refused(robot, tmp_path, name):
     (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n\x00\xff")
     with pytest.raises(ConfigError, match="not a BVH file|not an .npz file|not JSON|not CSV"):
         import_clip(robot, tmp_path / name, options(unit="m"))
+
+
+@pytest.mark.parametrize("frames", [0, 1, 9])
+def test_a_recording_of_too_few_frames_is_refused_by_its_file(robot, tmp_path, frames):
+    head, lines = bvh_text().split("Frame Time:")
+    head = head.replace(f"Frames: {FRAMES}", f"Frames: {frames}")
+    lines = "\n".join(lines.split("\n")[: frames + 1])
+    (tmp_path / "walk.bvh").write_text(f"{head}Frame Time:{lines}")
+    body = amass()
+    np.savez(tmp_path / "walk.npz", **body | {k: body[k][:frames] for k in ("poses", "trans")})
+    table = csv_text(robot).split("\n")[: frames + 1]
+    (tmp_path / "walk.csv").write_text("\n".join(table))
+    joints = {".bvh": BVH_JOINTS, ".npz": SMPL_JOINTS, ".csv": {}}
+    for ending, channels in joints.items():
+        path = tmp_path / f"walk{ending}"
+        with pytest.raises(ConfigError) as caught:
+            import_clip(robot, path, options(channels, unit="cm"))
+        assert str(caught.value) == f"{path}: expected 10 frames or more, got {frames}"
 
 
 def test_an_unknown_ending_lists_the_known_ones(robot, tmp_path):

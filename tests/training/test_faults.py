@@ -107,6 +107,18 @@ def test_a_replay_needs_no_engine(burst, monkeypatch):
     assert shown.joint_pos.shape == (len(shown.dump.qpos), len(shown.joint_names))
 
 
+def test_a_replay_is_a_gif_where_nothing_encodes_mp4_and_says_so(burst, tmp_path, monkeypatch):
+    _, run = burst
+    written = []
+    monkeypatch.setattr("wildrobot_cli.evaluation.video.find_spec", lambda name: None)
+    replays = "wildrobot_cli.commands.replay.write_video"
+    monkeypatch.setattr(replays, lambda path, *_: written.append(path))
+    dump = next(iter(run.faults.glob("*.npz")))
+    assert replay(dump, tmp_path / "fault.mp4").video == tmp_path / "fault.gif"
+    assert written == [tmp_path / "fault.gif"]
+    assert replay(dump).video is None
+
+
 def test_what_is_no_dump_is_refused(run, tmp_path):
     (tmp_path / "x.npz").write_bytes(b"PK")
     with pytest.raises(RunError, match="not a dump of a failed simulation"):

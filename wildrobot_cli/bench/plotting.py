@@ -4,31 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from wildrobot_cli.bench.rows import Row
-from wildrobot_cli.errors import EnvironmentUnavailable
-from wildrobot_cli.whole import check_name
-
-FORMATS = (".pdf", ".png", ".svg")
-"""Picture formats, by file name."""
-
-
-def check_plot(path: Path) -> None:
-    """Raise when a plot could not be written to `path`, before the work is done.
-
-    Raises:
-        ConfigError: it is not the name of a picture, or in no folder.
-        EnvironmentUnavailable: matplotlib is missing.
-    """
-    check_name("--plot", path, FORMATS)
-    try:
-        import matplotlib  # noqa: F401
-    except ImportError:
-        raise EnvironmentUnavailable(
-            "--plot needs matplotlib: pip install 'wildrobot[plots]'"
-        ) from None
+from wildrobot_cli.plots import save_plot
 
 
 def plot_rows(path: Path, rows: Sequence[Row]) -> None:
-    """Plot speed over the number of environments where that was varied, else as bars."""
+    """Plot speed over the number of environments where that was varied, else as bars.
+
+    Raises:
+        EnvironmentUnavailable: the disk refuses.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 4.5), layout="constrained")
@@ -54,7 +38,7 @@ def plot_rows(path: Path, rows: Sequence[Row]) -> None:
         axis.barh([row.name for row in line], [row.median for row in line], xerr=_spreads(line))
         axis.set(xlabel=f"control steps per second, {rows[0].num_envs} environments")
     axis.grid(alpha=0.3)
-    figure.savefig(path, dpi=110)
+    save_plot(path, figure)
 
 
 def _spreads(rows: Sequence[Row]) -> tuple[list[float], list[float]]:

@@ -3,16 +3,6 @@
 from pathlib import Path
 
 from wildrobot_cli.cli.console import console
-from wildrobot_cli.evaluation.video import check_video_path
-
-
-def video_file(asked: Path | None) -> Path | None:
-    """Return the file to write for `--video`: what was asked for, or what can be had here.
-
-    Raises:
-        ConfigError: the name is none of an animation.
-    """
-    return None if asked is None else check_video_path(asked)
 
 
 def show_video(asked: Path | None, written: Path | None) -> None:

@@ -3,14 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.text import Text
-
 from wildrobot_cli.bench.comparison import Change
-from wildrobot_cli.bench.plotting import check_plot, plot_rows
+from wildrobot_cli.bench.plotting import plot_rows
 from wildrobot_cli.bench.result import BenchResult
 from wildrobot_cli.bench.rows import Row, name_of
-from wildrobot_cli.cli.console import check_json, console, duration, show_table, stages, write_json
+from wildrobot_cli.cli.console import (
+    check_json,
+    console,
+    duration,
+    mark,
+    show_table,
+    stages,
+    write_json,
+)
 from wildrobot_cli.commands.bench import BenchRequest, bench
+from wildrobot_cli.plots import check_plot
 
 BAR = 10
 """Characters of the longest bar."""
@@ -27,16 +34,16 @@ def run_benchmark(request: BenchRequest, json: Path | None, plot: Path | None) -
     write_json(json, result.to_json())
     if plot is not None and result.rows:
         plot_rows(plot, result.rows)
-        console.print(Text(f"plot in {plot}"))
+        console.print(f"plot in {plot}")
     return result.passed
 
 
 def _show(result: BenchResult) -> None:
     device = result.device
     versions = ", ".join(f"{name} {device['versions'][name]}" for name in ("jax", "mujoco"))
-    console.print(Text(f"{device['device']}, {device['cores']} cores, {versions}"))
+    console.print(f"{device['device']}, {device['cores']} cores, {versions}")
     for name, value in device.get("variables", {}).items():
-        console.print(Text(f"measured with {name}={value}"))
+        console.print(f"measured with {name}={value}")
     if result.rows:
         _show_rows(result.rows)
     if result.startup:
@@ -87,12 +94,12 @@ def _show_rest(result: BenchResult) -> None:
         steps = f"{result.train_steps:,} control steps"
         console.print(f"training as configured, {steps}: {duration(result.time_to_walk_s)}")
     for text in result.left_out:
-        console.print(Text(f"not measured: {text}", style="yellow"))
+        console.print(f"not measured: {text}", style="yellow")
     for change in result.changes:
         _show_change(change)
     if result.changes:
-        verdict = "[green]passed[/green]" if result.passed else "[red]FAILED[/red]"
-        console.print(f"{verdict}: nothing slower than before by more than the noise")
+        text = ": nothing slower than before by more than the noise"
+        console.print(mark(result.passed, text))
 
 
 def _show_change(change: Change) -> None:
@@ -100,4 +107,4 @@ def _show_change(change: Change) -> None:
     name = name_of(what, engine, impl)
     unit = "in units of the reference model's physics" if change.by_yardstick else "as it is"
     text = f"{name}, {num_envs}: {change.ratio:.2f} of before, noise {change.noise:.2f}, {unit}"
-    console.print(Text(text, style="red" if change.is_regression else ""))
+    console.print(text, style="red" if change.is_regression else "")

@@ -1,6 +1,6 @@
 """What `wildrobot eval --against` and `--sim-to-sim` show: figures side by side."""
 
-from wildrobot_cli.cli.console import check_json, console, show_rows, write_json
+from wildrobot_cli.cli.console import check_json, console, mark, show_rows, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, EvalRequest, show_verdict
 from wildrobot_cli.evaluation.compare import Comparison, compare_runs, sim_to_sim
 from wildrobot_cli.evaluation.differences import Difference, beyond
@@ -43,12 +43,11 @@ def show_comparison(found: Comparison) -> None:
         return
     for name, scenario, figure in found.flagged():
         difference = found.differences[name][scenario][figure]["difference"]
-        console.print(
-            f"[red]FAILED[/red]: {scenario}: {figure} on {name} differs by {difference:+.4g}, "
-            "more than its margin and chance allow"
-        )
+        where = f"{scenario}: {figure} on {name}"
+        text = f": {where} differs by {difference:+.4g}, more than its margin and chance allow"
+        console.print(mark(False, text))
     if not found.flagged():
-        console.print("[green]passed[/green]: no difference beyond its margin")
+        console.print(mark(True, ": no difference beyond its margin"))
 
 
 def _row(figure: str, difference: Difference) -> tuple[str, ...]:

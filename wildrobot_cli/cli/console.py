@@ -35,8 +35,8 @@ class _Output(Console):
             self.on_broken_pipe()
 
 
-console: Console = _Output(highlight=False)
-"""Where results go. Piped, it writes plain text without control codes."""
+console: Console = _Output(highlight=False, markup=False, emoji=False)
+"""Where results go, every letter as it is. Piped, it writes plain text without control codes."""
 
 
 RESULTS = ({"passed"}, {"params_sha256", "eval"}, {"clips"})
@@ -121,13 +121,18 @@ def _holds_results(path: Path) -> bool:
     return known or not text
 
 
+def mark(passed: bool, rest: str = "") -> Text:
+    """Whether something holds in one coloured word, and what is to stand behind it."""
+    return Text.assemble(("passed", "green") if passed else ("FAILED", "red"), rest)
+
+
 def show_table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a table; the first column is text, the others are figures."""
     table = Table(title=title, title_justify="left", title_style="bold")
     for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if index == 0 else "right")
+        table.add_column(column, justify="left" if index == 0 else "right")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     console.print(table)
 
 
@@ -137,9 +142,9 @@ def show_rows(title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ..
     table.padding = (0, 0)
     for index, column in enumerate(columns):
         left = index == 0
-        table.add_column(Text(column), justify="left" if left else "right", no_wrap=True)
+        table.add_column(column, justify="left" if left else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*row)
     console.print(table)
 
 
@@ -150,4 +155,4 @@ def stages() -> Iterator[Callable[[str], None]]:
         yield lambda stage: console.print(f"{stage} ...")
         return
     with console.status("") as status:
-        yield lambda stage: status.update(f"{stage} ...")
+        yield lambda stage: status.update(Text(f"{stage} ..."))

@@ -8,8 +8,15 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from wildrobot_cli.cli.animating import show_video, video_file
-from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
+from wildrobot_cli.cli.animating import show_video
+from wildrobot_cli.cli.console import (
+    check_json,
+    console,
+    mark,
+    show_rows,
+    show_table,
+    write_json,
+)
 from wildrobot_cli.commands.settings import load_config
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.logged import ENDINGS
@@ -20,7 +27,7 @@ from wildrobot_cli.evaluation.table import (
     figure_rows,
     scenario_rows,
 )
-from wildrobot_cli.evaluation.video import animate
+from wildrobot_cli.evaluation.video import animate, check_video_path
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
 from wildrobot_cli.report.page import check_report, write_report
 from wildrobot_cli.robot import Robot, load_robot
@@ -41,7 +48,7 @@ class EvalDisplay:
     def update(self, scenario: str, share: float) -> None:
         """Show how much of a scenario is done, in 0..1."""
         if self._bar is None:
-            columns = (TextColumn("{task.description}"), BarColumn())
+            columns = (TextColumn("{task.description}", markup=False), BarColumn())
             self._bar = Progress(
                 *columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal
             )
@@ -91,7 +98,7 @@ class EvalRequest:
 def run_evaluation(request: EvalRequest) -> bool:
     """Evaluate a run, print the table, write what was asked; return whether the gates held."""
     check_json(request.json)
-    video = video_file(request.video)
+    video = None if request.video is None else check_video_path(request.video)
     if request.report is not None:
         check_report(request.report)
     display = EvalDisplay()
@@ -184,12 +191,12 @@ def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
     for name, figures in scenarios.items():
         for gate, verdict in figures["gates"].items():
             if not verdict["passed"]:
-                console.print(f"[red]FAILED[/red]: {name}: {describe_gate(gate, verdict)}")
+                console.print(mark(False, f": {name}: {describe_gate(gate, verdict)}"))
     for line in beyond_training(scenarios):
         console.print(line, soft_wrap=True)
     held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
     if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
-        console.print(f"[green]passed[/green]: {sum(map(len, held))} gates held")
+        console.print(mark(True, f": {sum(map(len, held))} gates held"))
 
 
 def _episodes(evaluation: Evaluation) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from wildrobot_cli.cli.console import check_json, console, show_table, write_json
+from wildrobot_cli.cli.console import check_json, console, mark, show_table, write_json
 from wildrobot_cli.commands.export import as_json
 from wildrobot_cli.config.base import Range
 from wildrobot_cli.config.schema import Config
@@ -42,7 +42,7 @@ def run_export(request: ExportRequest) -> bool:
         request.quantize,
         request.config,
         request.seed,
-        lambda stage: console.print(f"[dim]{stage}[/dim]"),
+        lambda stage: console.print(stage, style="dim"),
     )
     _show(result, request.config.env.commands.forward)
     write_json(request.json, as_json(result))
@@ -68,13 +68,11 @@ def _show(result: Export, forward: Range) -> None:
         soft_wrap=True,
     )
     if result.passed:
-        console.print(f"[green]passed[/green]: bundle in {result.bundle}, and as a zip beside it")
+        console.print(mark(True, f": bundle in {result.bundle}, and as a zip beside it"))
         console.print(f"  wildrobot run {result.bundle} --forward {sum(forward) / 2:g}")
     else:
         for gate in (gate for gate in result.gates if not gate.passed):
             found = f"{gate.name}: {gate.found:.3g}, at most {gate.limit:g}"
-            console.print(
-                ": ".join(filter(None, (found, gate.where))), soft_wrap=True, markup=False
-            )
-        console.print("[red]FAILED[/red]: no bundle was written", soft_wrap=True)
+            console.print(": ".join(filter(None, (found, gate.where))), soft_wrap=True)
+        console.print(mark(False, ": no bundle was written"), soft_wrap=True)
         console.print(result.verdict, soft_wrap=True)

@@ -92,7 +92,8 @@ def check(
     """Check clips: feet, joints, seams, labels, and whether physics can follow them."""
     from wildrobot_cli.cli.motion_view import show_checks
 
-    show_checks(robot, clips, json)
+    if not show_checks(robot, clips, json):
+        raise typer.Exit(1)
 
 
 @motion.command()

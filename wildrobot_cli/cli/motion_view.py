@@ -1,16 +1,18 @@
 """What `wildrobot motion` shows."""
 
+from collections.abc import Iterable
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from rich.text import Text
 
-from wildrobot_cli.cli.animating import show_video, video_file
-from wildrobot_cli.cli.console import check_json, console, show_table, write_json
+from wildrobot_cli.cli.animating import show_video
+from wildrobot_cli.cli.console import check_json, console, mark, show_table, write_json
 from wildrobot_cli.commands import motion
 from wildrobot_cli.commands.motion import Verdict
-from wildrobot_cli.motion.checks import Check, require
+from wildrobot_cli.motion.checks import Check, failures
 from wildrobot_cli.motion.clip import Clip
 from wildrobot_cli.motion.importers import ImportOptions, licence_warning
 
@@ -25,16 +27,16 @@ def show_list(robot: str, folder: Path | None, json: Path | None) -> None:
     for licence in sorted({clip.licence for clip in clips}):
         console.print(f"licence: {licence}")
     for source in sorted({clip.source for clip in clips}):
-        console.print(Text(source))
+        console.print(source)
     write_json(json, {"clips": [_summary(clip) for clip in clips]})
 
 
 def show_making(recipe: Path | None, out: Path, only: list[str], json: Path | None) -> bool:
     """Make clips, a line for each; return whether all passed."""
     check_json(json)
-    verdicts = motion.make(recipe, out, only, _show_line)
+    verdicts = motion.make(recipe, out, only, partial(_show_made, out))
     kept = [verdict for verdict in verdicts if verdict.passed]
-    seconds = sum(verdict.clip.seconds for verdict in kept)
+    seconds = sum(clip.seconds for clip in _clips(kept))
     console.print(f"{len(kept)} of {len(verdicts)} clips in {out}, {seconds:.1f} s")
     write_json(json, _results(verdicts))
     return len(kept) == len(verdicts)
@@ -45,42 +47,53 @@ def show_import(robot: str, file: Path, options: ImportOptions, out: Path) -> No
     clip = motion.import_file(robot, file, options, out)
     warning = licence_warning(clip.licence)
     if warning:
-        console.print(Text(f"warning: {out}: {warning}", style="yellow"))
+        console.print(f"warning: {out}: {warning}", style="yellow")
+    if (clip.source, clip.licence) != (options.source, options.licence):
+        kept = f"source '{clip.source}', licence '{clip.licence}'"
+        console.print(f"{file} is a clip already and keeps its own {kept}", soft_wrap=True)
     console.print(f"{clip.frames} frames, {clip.seconds:.2f} s, in {out}")
     console.print(f"next: wildrobot motion check {out}")
 
 
-def show_checks(robot: str, clips: list[str], json: Path | None) -> None:
-    """Check clips, one in a table, several in a line each.
-
-    Raises:
-        ConfigError: naming the clips, checks and values that failed.
-    """
+def show_checks(robot: str, clips: list[str], json: Path | None) -> bool:
+    """Check clips, one in a table, several in a line each; return whether all passed."""
     check_json(json)
     display = _show_table if len(clips) == 1 else _show_line
     verdicts = motion.check(robot, clips, display)
     write_json(json, _results(verdicts))
-    for verdict in verdicts:
-        warning = licence_warning(verdict.clip.licence)
+    for clip in _clips(verdicts):
+        warning = licence_warning(clip.licence)
         if warning:
-            console.print(Text(f"warning: {verdict.clip.name}: {warning}", style="yellow"))
-    require({verdict.clip.name: verdict.checks for verdict in verdicts})
+            console.print(f"warning: {clip.name}: {warning}", style="yellow")
+    for verdict in verdicts:
+        for line in failures(verdict.name, verdict.checks):
+            console.print(mark(False, f": {line}"), soft_wrap=True)
+    return all(verdict.passed for verdict in verdicts)
 
 
 def show_preview(robot: str, clip: str, video: Path | None, plot: Path | None) -> None:
     """Write an animation and a plot of a clip."""
-    written = video_file(video)
-    motion.preview(robot, clip, written, plot)
-    show_video(video, written)
+    show_video(video, motion.preview(robot, clip, video, plot))
     if plot is not None:
         console.print(f"plot in {plot}", soft_wrap=True)
 
 
+def _clips(verdicts: Iterable[Verdict]) -> list[Clip]:
+    return [verdict.clip for verdict in verdicts if verdict.clip is not None]
+
+
+def _show_made(out: Path, verdict: Verdict) -> None:
+    """Show a line; of a clip that failed, also which file of that name it leaves as it was."""
+    _show_line(verdict)
+    earlier = motion.clip_file(out, verdict.name)
+    if not verdict.passed and earlier.is_file():
+        console.print(f"{earlier} was made earlier and stays as it was", soft_wrap=True)
+
+
 def _show_line(verdict: Verdict) -> None:
     failed = [check for check in verdict.checks if not check.passed]
-    mark = Text("passed", style="green") if verdict.passed else Text("FAILED", style="red")
-    clip = verdict.clip
-    line = Text.assemble(f"{clip.name:24} {clip.seconds:5.2f} s  ", mark)
+    seconds = "    -" if verdict.clip is None else f"{verdict.clip.seconds:5.2f}"
+    line = Text.assemble(f"{verdict.name:24} {seconds} s  ", mark(verdict.passed))
     for check in failed:
         line.append(f"  {check.name}: {_figure(check)}, expected {check.allowed};")
     console.print(line)
@@ -90,7 +103,7 @@ def _show_table(verdict: Verdict) -> None:
     rows: list[tuple[str, ...]] = [
         (c.name, _figure(c), c.allowed, _mark(c)) for c in verdict.checks
     ]
-    show_table(verdict.clip.name, ("check", "measured", "allowed", ""), rows)
+    show_table(verdict.name, ("check", "measured", "allowed", ""), rows)
 
 
 def _mark(check: Check) -> str:
@@ -128,7 +141,7 @@ def _results(verdicts: list[Verdict]) -> dict[str, Any]:
     return {
         "passed": all(verdict.passed for verdict in verdicts),
         "clips": {
-            verdict.clip.name: {
+            verdict.name: {
                 "passed": verdict.passed,
                 "checks": [
                     {

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from wildrobot_cli.cli.animating import show_video, video_file
+from wildrobot_cli.cli.animating import show_video
 from wildrobot_cli.cli.console import console, show_table
 from wildrobot_cli.commands.replay import Replay, replay
 
@@ -14,8 +14,7 @@ ROWS = 10
 
 def show_replay(path: Path, video: Path | None) -> None:
     """Print the last steps of a dump; write its animation if asked to."""
-    written = video_file(video)
-    found = replay(path, written)
+    found = replay(path, video)
     dump = found.dump
     console.print(
         f"{dump.reason}, in environment {dump.env} after {dump.env_steps:,} steps of training"
@@ -24,7 +23,7 @@ def show_replay(path: Path, video: Path | None) -> None:
     count = len(dump.qpos)
     rows = [_row(found, step) for step in range(max(0, count - ROWS), count)]
     show_table(f"the last {len(rows)} of {count} steps", columns, rows)
-    show_video(video, written)
+    show_video(video, found.video)
     if video is None:
         console.print(
             f"to see it move:\n  wildrobot replay {path} --video fault.gif", soft_wrap=True

@@ -39,4 +39,4 @@ def _warn(loss: str) -> None:
 
 
 def _say(*lines: str) -> None:
-    console.print("\n".join(lines), soft_wrap=True, markup=False)
+    console.print("\n".join(lines), soft_wrap=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
 
 from wildrobot_cli.cli.console import check_json, console, duration, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
@@ -66,7 +67,7 @@ class TrainDisplay:
     def _panel(self, progress: Progress) -> Table:
         grid = Table.grid(padding=(0, 2))
         cells = self._cells(progress)
-        grid.add_row(*(f"[dim]{name}[/dim]" for name in cells))
+        grid.add_row(*(Text(name, style="dim") for name in cells))
         grid.add_row(*cells.values())
         outer = Table.grid()
         outer.add_row(ProgressBar(progress.total_steps, progress.env_steps, width=70))
@@ -114,7 +115,9 @@ def run_training(request: TrainRequest) -> bool:
     evaluation to another one.
     """
     check_json(request.json)
-    console.print(f"[bold]training[/bold] {request.title}: building the environment")
+    console.print(
+        Text.assemble(("training", "bold"), f" {request.title}: building the environment")
+    )
     from wildrobot_cli.commands import train as command
 
     display, measuring = TrainDisplay(), EvalDisplay()

@@ -6,7 +6,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 
-from wildrobot_cli.cli.console import check_json, console, stages, write_json
+from wildrobot_cli.cli.console import check_json, console, mark, stages, write_json
 from wildrobot_cli.commands.validate import (
     Mode,
     Outcome,
@@ -41,7 +41,7 @@ def run_validation(request: ValidationRequest, json: Path | None) -> bool:
             _explain(outcome)
     passed = all(outcome.passed for outcome in outcomes.values())
     failed = ", ".join(mode for mode, outcome in outcomes.items() if not outcome.passed)
-    console.print("[green]passed[/green]" if passed else f"[red]FAILED[/red]: {failed}")
+    console.print(mark(passed, "" if passed else f": {failed}"))
     write_json(json, to_json(outcomes))
     return passed
 
@@ -56,7 +56,7 @@ def _table(title: str, outcomes: Mapping[Mode, Outcome]) -> Table:
         table.add_row(Text(mode, style="bold"))
         for label, found, expected, holds in _lines(outcome):
             text = f"{found}\nexpected: {expected}" if holds is False else found
-            table.add_row(Text(f"  {label}"), Text(text), _verdict(holds))
+            table.add_row(f"  {label}", text, _verdict(holds))
         table.add_section()
     return table
 
@@ -158,13 +158,11 @@ def _performance_lines(outcome: Performance) -> list[Line]:
 def _explain(outcome: Equivalence) -> None:
     """Say which part differs, which features of the model break equality, and what to change."""
     for boundary in outcome.boundaries:
-        console.print(Text(_sentence(boundary)))
+        console.print(_sentence(boundary))
     for breaker in outcome.breakers:
         console.print(
-            Text(
-                f"{breaker.feature} ({breaker.where}) makes qvel differ by "
-                f"{breaker.difference:.1e}: {breaker.remedy}"
-            )
+            f"{breaker.feature} ({breaker.where}) makes qvel differ by "
+            f"{breaker.difference:.1e}: {breaker.remedy}"
         )
     if outcome.without_breakers is not None:
         console.print(

@@ -27,6 +27,8 @@ class Replay:
     """Height of the root before each step. Shape (T,) [m]."""
     dt: float
     """Control period [s]."""
+    video: Path | None
+    """The animation; None where none was asked for."""
 
 
 def replay(path: Path, video: Path | None = None) -> Replay:
@@ -34,14 +36,14 @@ def replay(path: Path, video: Path | None = None) -> Replay:
 
     Args:
         path: the dump, in the `faults` folder of its run.
-        video: animation to write.
+        video: animation to write; a GIF beside it where nothing here encodes MP4.
 
     Raises:
         RunError: no such dump, or it does not lie in a run.
         EnvironmentUnavailable: OpenGL or Pillow is missing.
     """
     if video is not None:
-        check_video_path(video)
+        video = check_video_path(video)
     dump = read_dump(path)
     config = open_run(path.absolute().parent.parent).config.env
     robot = load_robot(config.robot)
@@ -54,4 +56,5 @@ def replay(path: Path, video: Path | None = None) -> Replay:
         joint_vel=dump.qvel[:, robot.qvel_ids],
         root_height=dump.qpos[:, robot.root_qpos][:, 2],
         dt=config.control_period,
+        video=video,
     )

@@ -11,6 +11,7 @@ from wildrobot_cli.config.environment import EnvConfig, ReferenceConfig
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.features import Style
 from wildrobot_cli.motion.library import Frames, load_clips, load_library, motion_dir
+from wildrobot_cli.motion.loops import by_speed, straight_loops
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.runtime.observing.clock import Clock
 from wildrobot_cli.runtime.observing.estimation import TURN
@@ -117,14 +118,11 @@ def make_clock(robot: Robot, config: EnvConfig) -> Clock:
     """
     if config.reference is None:
         return Clock((0.0,), (config.gait.frequency,))
-    found: dict[float, list[float]] = {}
-    for clip in load_clips(robot, _folder(config.reference)):
-        if clip.loop and clip.frequency > 0 and not clip.command[:, 1:].any():
-            found.setdefault(round(float(clip.command[0, 0]), 3), []).append(clip.frequency)
+    found = by_speed(straight_loops(load_clips(robot, _folder(config.reference))))
     if not found:
         raise ConfigError("env.reference.library: no clip that walks straight in a loop")
-    speeds = tuple(sorted(found))
-    return Clock(speeds, tuple(float(np.median(found[speed])) for speed in speeds))
+    strides = [np.median([clip.frequency for clip in clips]) for clips in found.values()]
+    return Clock(tuple(found), tuple(map(float, strides)))
 
 
 def _folder(config: ReferenceConfig) -> Path:

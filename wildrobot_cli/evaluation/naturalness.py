@@ -16,6 +16,7 @@ from wildrobot_cli.evaluation.smoothing import averaging_window
 from wildrobot_cli.evaluation.trajectory import Bools, Floats, Trajectory
 from wildrobot_cli.motion.clip import Clip, positions
 from wildrobot_cli.motion.frames import frames_at
+from wildrobot_cli.motion.loops import by_speed, straight_loops
 from wildrobot_cli.robot import Robot
 from wildrobot_cli.training.amp import area_under_curve
 
@@ -74,21 +75,18 @@ def walking_samples(trajectory: Trajectory) -> Bools:
 
 def reference_cycles(reference: Reference, robot: Robot) -> Cycles:
     """Mean joint angles by phase of every straight loop."""
-    found: dict[float, list[Floats]] = {}
-    for clip in _loops(reference):
-        speed = round(float(clip.command[0, 0]), 3)
-        angles = positions(robot, clip)[:, robot.qpos_ids]
-        found.setdefault(speed, []).append(by_phase(clip.phase, angles))
-    speeds = sorted(found)
-    return Cycles(np.array(speeds), np.stack([np.mean(found[speed], axis=0) for speed in speeds]))
+    found = by_speed(_loops(reference))
+    cycles = [[_cycle(robot, clip) for clip in clips] for clips in found.values()]
+    return Cycles(np.array(list(found)), np.stack([np.mean(same, axis=0) for same in cycles]))
 
 
 def _loops(reference: Reference) -> list[Clip]:
-    return [
-        clip
-        for clip in reference.library.clips
-        if clip.loop and clip.frequency > 0 and not clip.command[:, 1:].any()
-    ]
+    return straight_loops(reference.library.clips)
+
+
+def _cycle(robot: Robot, clip: Clip) -> Floats:
+    """A clip's mean joint angles by phase. Shape (BINS, n)."""
+    return by_phase(clip.phase, positions(robot, clip)[:, robot.qpos_ids])
 
 
 def by_phase(phase: Floats, values: Floats) -> Floats:

@@ -46,7 +46,7 @@ def describe_falls(causes: Mapping[str, list[float]]) -> str:
         return "-"
     cause, times = next(iter(causes.items()))
     rest = "+" if len(causes) > 1 else ""
-    return f"{len(times)}{rest} {cause} {times[len(times) // 2]:.1f} s"
+    return f"{len(times)}{rest} {cause} {times[(len(times) - 1) // 2]:.1f} s"
 
 
 def fill(figures: Mapping[str, Any], pattern: str, keys: list[str]) -> str:

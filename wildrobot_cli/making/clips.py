@@ -6,16 +6,32 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.making.following import Follower, Realised
-from wildrobot_cli.making.planning import WalkPlan, plan, standing
+from wildrobot_cli.making.planning import Motion, WalkPlan, plan, standing
 from wildrobot_cli.making.recipe import Recipe
-from wildrobot_cli.motion.checks import Check, require
+from wildrobot_cli.motion.checks import Check, failures
 from wildrobot_cli.motion.clip import Clip, make_clip
 from wildrobot_cli.motion.kinematics import kinematics
 from wildrobot_cli.motion.limits import load_limits
 from wildrobot_cli.robot import Robot
 
+STAND = "stand"
+"""Name of the clip that every recipe makes beside its walks."""
 STARTS, STOPS = "_start", "_stop"
 """Added to a walk's name for its ends."""
+
+
+class Unrealised(ConfigError):
+    """A walk that gets no further than its plan or its fall: there is no clip to check."""
+
+    def __init__(self, name: str, check: Check) -> None:
+        """Tell which measure of a walk failed.
+
+        Args:
+            name: the walk.
+            check: the measure.
+        """
+        super().__init__("\n".join(failures(name, [check])))
+        self.check = check
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,46 +46,63 @@ class Labels:
     """Strides in a second [Hz]."""
 
 
+def clip_names(recipe: Recipe, name: str) -> tuple[str, ...]:
+    """What a walk of the recipe, or standing, becomes: a clip, and its ends where it has them."""
+    ends = name != STAND and recipe.walks[name].ends
+    return (name, name + STARTS, name + STOPS) if ends else (name,)
+
+
 def make_clips(robot: Robot, recipe: Recipe, name: str) -> list[Clip]:
     """Plan a walk of the recipe, let physics realise it, and cut it into clips.
 
     Raises:
-        ConfigError: the walk's style does not fit, its plan is in the floor, or the robot falls.
+        ConfigError: the walk's style does not fit.
+        Unrealised: its plan is in the floor, or the robot falls.
         EnvironmentUnavailable: `mink` is not installed.
     """
     walk = plan(robot, recipe, name)
     _require_above_floor(robot, name, walk)
     done = Follower(robot, walk.motion, recipe.gains, recipe.substeps).run()
-    if not done.finished:
-        seconds = len(done.qpos) * recipe.control_period
-        raise ConfigError(f"{name}: expected the robot to stay up, it falls after {seconds:.2f} s")
+    _require_upright(recipe, name, walk.motion, done)
     labels = _labels(walk)
     first, last = _loop(recipe, walk)
-    spans = {name: (first, last)}
-    if recipe.walks[name].ends:
-        quiet = round(recipe.pause / 2 / recipe.control_period)
-        spans[name + STARTS] = (quiet, first)
-        spans[name + STOPS] = (last, len(labels.phase) - 1 - quiet)
+    quiet = round(recipe.pause / 2 / recipe.control_period)
+    spans = (first, last), (quiet, first), (last, len(labels.phase) - 1 - quiet)
     return [
         _cut(robot, recipe, title, done, labels, span, loop=title == name)
-        for title, span in spans.items()
+        for title, span in zip(clip_names(recipe, name), spans, strict=False)
     ]
 
 
 def _require_above_floor(robot: Robot, name: str, walk: WalkPlan) -> None:
-    """Raise `ConfigError` for a plan whose soles are in the floor before there is any physics."""
+    """Raise `Unrealised` for a plan whose soles are in the floor before there is any physics."""
     deepest = max(0.0, -float(kinematics(robot, walk.motion.qpos).lowest.min()))
     allowed = load_limits().planned_penetration
-    require({name: [Check("penetration of the plan [mm]", 1e3 * deepest, high=1e3 * allowed)]})
+    check = Check("penetration of the plan [mm]", 1e3 * deepest, high=1e3 * allowed)
+    if not check.passed:
+        raise Unrealised(name, check)
+
+
+def _require_upright(recipe: Recipe, name: str, motion: Motion, done: Realised) -> None:
+    """Raise `Unrealised` for a motion that ends on the floor."""
+    if not done.finished:
+        upright = (len(done.qpos) - 2) * recipe.control_period
+        planned = (len(motion.qpos) - 1) * motion.dt
+        raise Unrealised(name, Check("time upright [s]", upright, low=planned))
 
 
 def make_stand(robot: Robot, recipe: Recipe) -> Clip:
-    """Let physics realise standing."""
+    """Let physics realise standing.
+
+    Raises:
+        Unrealised: the robot falls.
+    """
     motion = standing(robot, recipe)
     done = Follower(robot, motion, recipe.gains, recipe.substeps).run()
+    _require_upright(recipe, STAND, motion, done)
     count = len(done.qpos)
     labels = Labels(np.zeros((count, 3)), np.zeros(count), 0.0)
-    return _cut(robot, recipe, "stand", done, labels, (0, count - 1), loop=False)
+    return _cut(robot, recipe, STAND, done, labels, (0, count - 1), loop=False)
 
 
 def _loop(recipe: Recipe, walk: WalkPlan) -> tuple[int, int]:

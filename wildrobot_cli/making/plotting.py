@@ -1,56 +1,51 @@
 """A picture of a clip: joint angles beside the human's, and the height of the feet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.making.curves import series
 from wildrobot_cli.making.recipe import Recipe
 from wildrobot_cli.motion.clip import Clip, positions
 from wildrobot_cli.motion.kinematics import kinematics
+from wildrobot_cli.plots import save_plot
 from wildrobot_cli.robot import Robot
-from wildrobot_cli.whole import check_name
 
-FORMATS = (".pdf", ".png", ".svg")
-"""Picture formats, by file name."""
 SIDES = ("left", "right")
 
 
-def check_plot_path(path: Path) -> None:
-    """Raise `ConfigError` for what cannot be the name of a picture."""
-    check_name("--plot", path, FORMATS)
-
-
 def plot_clip(path: Path, robot: Robot, clip: Clip, recipe: Recipe) -> None:
-    """Plot a clip over time, or over the cycle where it has one.
+    """Plot a clip over time, or over the cycle where it has one; see `plots.check_plot`.
 
     Raises:
-        EnvironmentUnavailable: matplotlib is missing.
+        EnvironmentUnavailable: the disk refuses.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise EnvironmentUnavailable(
-            "--plot needs matplotlib: pip install 'wildrobot[plots]'"
-        ) from None
-    joints = [name.removeprefix("left_") for name in robot.joint_names if name.startswith("left_")]
-    single = [name for name in robot.joint_names if not name.startswith(("left_", "right_"))]
-    figure = Figure(figsize=(11, 2.2 * (len(joints) + 3) / 2), layout="constrained")
-    axes = figure.subplots((len(joints) + 3) // 2, 2, squeeze=False).ravel()
+    from matplotlib.figure import Figure
+
+    joints = _without_sides(robot.joint_names)
+    rows = len(joints) // 2 + 1
+    figure = Figure(figsize=(11, 2.2 * rows), layout="constrained")
+    axes = figure.subplots(rows, 2, squeeze=False).ravel()
     when, unit = _clock(clip)
-    for axis, joint in zip(axes, [*joints, *single], strict=False):
+    for axis, joint in zip(axes, joints, strict=False):
         _joint(axis, clip, joint, when)
         _human(axis, clip, joint, recipe)
-    _feet(axes[len(joints) + len(single)], robot, clip, when)
-    for axis in axes[len(joints) + len(single) + 1 :]:
+    _feet(axes[len(joints)], robot, clip, when)
+    for axis in axes[len(joints) + 1 :]:
         axis.set_visible(False)
     for axis in axes:
         axis.set_xlabel(unit)
         axis.grid(alpha=0.3)
     figure.suptitle(f"{clip.name}: {clip.command[:, 0].mean():.2f} m/s")
-    figure.savefig(path, dpi=110)
+    save_plot(path, figure)
+
+
+def _without_sides(names: Sequence[str]) -> list[str]:
+    """What joints are called when left and right are not told apart, those of neither side last."""
+    found = dict.fromkeys(name.removeprefix("left_").removeprefix("right_") for name in names)
+    return sorted(found, key=lambda name: name in names)
 
 
 def _clock(clip: Clip) -> tuple[np.ndarray, str]:

@@ -1,12 +1,11 @@
 """Whether a clip is fit to learn from: named measures, each against its limit."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from math import inf
 
 import numpy as np
 
-from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.clip import Clip
 from wildrobot_cli.motion.kinematics import Kinematics
 from wildrobot_cli.motion.limits import CheckLimits
@@ -105,20 +104,13 @@ def replay_checks(robot: Robot, replay: Replay, limits: CheckLimits) -> list[Che
     ]
 
 
-def require(measured: Mapping[str, Sequence[Check]]) -> None:
-    """Raise `ConfigError` for the checks that failed, naming clip, check, value and limit.
-
-    Args:
-        measured: each clip's checks, by its name.
-    """
-    lines = [
+def failures(name: str, checks: Iterable[Check]) -> list[str]:
+    """Say which checks a clip failed: a line with its name, check, limit and value for each."""
+    return [
         f"{name}: {check.name}: expected {check.allowed}, got {check.value:.4g}"
-        for name, checks in measured.items()
         for check in checks
         if not check.passed
     ]
-    if lines:
-        raise ConfigError("\n".join(lines))
 
 
 def bearing_by_height(space: Kinematics, limits: CheckLimits) -> np.ndarray:

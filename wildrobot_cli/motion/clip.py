@@ -119,8 +119,7 @@ def make_clip(
         ConfigError: naming the clip and what of it does not fit.
     """
     frames, joints = len(root_position), len(joint_names)
-    if frames < MIN_FRAMES:
-        raise ConfigError(f"{name}: expected {MIN_FRAMES} frames or more, got {frames}")
+    require_frames(name, frames)
     bare = Clip(
         name=name,
         fps=fps,
@@ -144,6 +143,12 @@ def make_clip(
     if command is None:
         filled["command"] = np.tile(mean_command(*poses, fps), (frames, 1))
     return replace(bare, **filled) if filled else bare
+
+
+def require_frames(where: str, count: int) -> None:
+    """Raise `ConfigError` for so few frames that they are no motion."""
+    if count < MIN_FRAMES:
+        raise ConfigError(f"{where}: expected {MIN_FRAMES} frames or more, got {count}")
 
 
 def positions(robot: Robot, clip: Clip) -> np.ndarray:

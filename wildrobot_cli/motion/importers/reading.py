@@ -31,6 +31,8 @@ _RESTRICTED = re.compile(r"(?<![a-z])(nc|nd|non-?commercial|no-?deriv\w*)(?![a-z
 def import_clip(robot: Robot, path: Path, options: ImportOptions) -> Clip:
     """Read a motion file and put it on the robot's joints, matched by name.
 
+    A file that is a clip already stays as it is, source and licence included.
+
     Raises:
         ConfigError: naming the file, what was expected and what was found.
     """
@@ -43,8 +45,17 @@ def import_clip(robot: Robot, path: Path, options: ImportOptions) -> Clip:
     if path.stat().st_size > MAX_BYTES:
         raise ConfigError(f"{path}: longer than {MAX_BYTES} bytes: not a motion")
     if path.suffix.lower() == ".npz" and is_clip(path):
+        _refuse_changes(path, options)
         return load_clip(path)
     return clip_from(robot, reader(path, options), path.stem, options)
+
+
+def _refuse_changes(path: Path, options: ImportOptions) -> None:
+    """Raise `ConfigError` for options that would change what is a clip already."""
+    changes = {"--unit": options.unit, "--joint": options.joints, "--scale": options.scale != 1.0}
+    given = [name for name, value in changes.items() if value]
+    if given:
+        raise ConfigError(f"{path}: is a clip already and stays as it is: leave out {given[0]}")
 
 
 def licence_warning(licence: str) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError, suggest
-from wildrobot_cli.motion.clip import Clip, make_clip
+from wildrobot_cli.motion.clip import Clip, make_clip, require_frames
 from wildrobot_cli.motion.importers.options import ImportOptions
 from wildrobot_cli.motion.quaternions import about, multiply, rotate
 from wildrobot_cli.robot import Robot
@@ -32,8 +32,9 @@ def clip_from(robot: Robot, recording: Recording, name: str, options: ImportOpti
     """Match a recording's channels to the robot's joints by name.
 
     Raises:
-        ConfigError: listing the joints that have no channel.
+        ConfigError: there are too few frames, or listing the joints that have no channel.
     """
+    require_frames(recording.where, len(recording.position))
     unknown = [joint for joint in options.joints if joint not in robot.joint_names]
     if unknown:
         hint = suggest(unknown[0], robot.joint_names)

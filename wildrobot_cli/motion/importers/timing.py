@@ -3,7 +3,7 @@
 import numpy as np
 
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.motion.clip import MIN_FRAMES
+from wildrobot_cli.motion.clip import require_frames
 
 JITTER = 0.02
 """Frames may be this much off an even spacing, as a share of it."""
@@ -15,8 +15,7 @@ def rate_of(where: str, times: np.ndarray) -> float:
     Raises:
         ConfigError: there are too few, or they jump.
     """
-    if len(times) < MIN_FRAMES:
-        raise ConfigError(f"{where}: expected {MIN_FRAMES} frames or more, got {len(times)}")
+    require_frames(where, len(times))
     if not np.isfinite(times).all():
         frame = int(np.argwhere(~np.isfinite(times))[0, 0])
         raise ConfigError(f"{where}: time: frame {frame}: expected finite numbers")
