@@ -173,6 +173,7 @@ def test_actuation_by_hand() -> None:
     assert metrics["torque_rms_nm"] == pytest.approx({"mean": (worst + 1) / 2, "worst": worst})
     assert metrics["torque_peak_nm"] == pytest.approx(3.92)
     assert metrics["torque_saturation"] == 0.25
+    assert metrics["motor_saturation"] == 0.25
     assert metrics["overspeed"] == 0.25
     assert metrics["joint_speed_p99_rps"] == 6.0
     copper = 0.5 * ((3.92**2 + 3.0**2) / 2 + 1.0)
@@ -195,14 +196,15 @@ def test_beyond_the_no_load_speed_no_torque_may_drive() -> None:
 
 
 def test_saturation_is_against_each_joints_own_limit() -> None:
-    motor = np.broadcast_to([3.0, -3.0], (500, 1, 2))
-    assert scenario_metrics(still(500, motor_torque=motor), LIMITS)["torque_saturation"] == 0.5
+    torque = np.broadcast_to([3.0, -3.0], (500, 1, 2))
+    assert scenario_metrics(still(500, torque=torque), LIMITS)["torque_saturation"] == 0.5
 
 
 def test_a_motor_at_its_limit_is_saturated_however_little_reaches_the_shaft() -> None:
     motor, shaft = (np.broadcast_to([torque, 0.0], (500, 1, 2)) for torque in (4.0, 2.6))
     held = still(500, torque=shaft, motor_torque=motor)
-    assert scenario_metrics(held, LIMITS)["torque_saturation"] == 0.5
+    metrics = scenario_metrics(held, LIMITS)
+    assert (metrics["motor_saturation"], metrics["torque_saturation"]) == (0.5, 0.0)
 
 
 def test_saturation_is_against_the_limit_that_an_episode_drew() -> None:

@@ -26,15 +26,9 @@ KEYS = [
     *["episodes", "successes", "success_rate", "success_ci95", "falls", "fall_causes"],
     *["distance_m"],
     *["velocity_error_mps", "yaw_rate_error_rps", "heading_drift_deg", "lateral_drift_m"],
-    *["torque_rms_nm", "torque_peak_nm", "torque_saturation", "overspeed", "overtorque"],
-    *[
-        "joint_speed_p99_rps",
-        "power_w",
-        "cost_of_transport",
-        "duty_factor",
-        "double_support",
-        "flight",
-    ],
+    *["torque_rms_nm", "torque_peak_nm", "torque_saturation", "motor_saturation"],
+    *["overspeed", "overtorque", "joint_speed_p99_rps"],
+    *["power_w", "cost_of_transport", "duty_factor", "double_support", "flight"],
     *["swing_clearance_m", "foot_slip_mps", "symmetry_pct", "alternation"],
 ]
 """What the figures of a scenario are called."""

@@ -12,6 +12,7 @@ FIGURES = (
     *("episodes", "successes", SUCCESS, "falls", "distance_m", "velocity_error_mps"),
     *("yaw_rate_error_rps", "heading_drift_deg", "lateral_drift_m"),
     *("torque_rms_nm.mean", "torque_rms_nm.worst", "torque_peak_nm", "torque_saturation"),
+    "motor_saturation",
     *("overspeed", "overtorque", "joint_speed_p99_rps", "power_w", "cost_of_transport"),
     *("duty_factor.left", "duty_factor.right", "double_support", "flight"),
     *("swing_clearance_m.left", "swing_clearance_m.right", "foot_slip_mps"),

@@ -182,12 +182,13 @@ def actuation_metrics(trajectory: Trajectory, limits: ServoLimits) -> dict[str, 
     """Return what the servos are asked for, under the names in the JSON of `eval`.
 
     `torque_rms_nm`: root mean square of each joint's shaft torque, mean over joints and the worst
-    joint. `torque_peak_nm`: largest |torque|. `torque_saturation`: share of samples of joints
-    whose motor gives 98 % or more of its limit, which is the episode's own where it was drawn;
-    the shaft of one that drives has less. `overspeed`, `joint_speed_p99_rps`: share of joint
-    speeds beyond the no-load speed, and their 99th percentile. `overtorque`: share of samples of
-    joints whose shaft is beyond the line from the torque limit at rest to none at the no-load
-    speed, as far as they drive: a servo whose model obeys that line is never there.
+    joint. `torque_peak_nm`: largest |torque|. `torque_saturation`, `motor_saturation`: share
+    of samples of joints at 98 % or more of the limit, at the shaft and before joint damping takes
+    its part; the limit is the episode's own where it was drawn. `overspeed`,
+    `joint_speed_p99_rps`: share of joint speeds beyond the no-load speed, and their 99th
+    percentile. `overtorque`: share of samples of joints whose shaft is beyond the line from the
+    torque limit at rest to none at the no-load speed, as far as they drive: a servo whose model
+    obeys that line is never there.
     """
     driving = trajectory.torque[trajectory.alive] * np.sign(trajectory.joint_vel[trajectory.alive])
     limit = limits.torque_limit
@@ -202,7 +203,8 @@ def actuation_metrics(trajectory: Trajectory, limits: ServoLimits) -> dict[str, 
     return {
         "torque_rms_nm": {"mean": mean_or_none(rms), "worst": number(rms.max()) if some else None},
         "torque_peak_nm": number(torque.max()) if some else None,
-        "torque_saturation": mean_or_none(motor >= SATURATED * limit),
+        "torque_saturation": mean_or_none(torque >= SATURATED * limit),
+        "motor_saturation": mean_or_none(motor >= SATURATED * limit),
         "overspeed": mean_or_none(speed > limits.no_load_speed),
         "overtorque": mean_or_none(driving > line * limit),
         "joint_speed_p99_rps": number(np.percentile(speed, 99)) if some else None,

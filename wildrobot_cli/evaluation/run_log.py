@@ -36,6 +36,7 @@ SENSED = (
     "torque_rms_nm",
     "torque_peak_nm",
     "torque_saturation",
+    "motor_saturation",
     "overspeed",
     "overtorque",
     "joint_speed_p99_rps",

@@ -74,6 +74,7 @@ _ALL_FIGURES: tuple[tuple[str, ...], ...] = (
     ("step symmetry [%], alternation", "{:.1f}  {:.2f}", "symmetry_pct", "alternation"),
     ("torque RMS, mean and worst [Nm]", "{0[mean]:.2f}  {0[worst]:.2f}", "torque_rms_nm"),
     ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
+    ("motors at their limit", "{:.1%}", "motor_saturation"),
     ("joints beyond no-load speed", "{:.2%}", "overspeed"),
     ("joints beyond speed-torque line", "{:.2%}", "overtorque"),
     ("power [W]", "{:.1f}", "power_w"),
