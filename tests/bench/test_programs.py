@@ -7,11 +7,12 @@ from types import SimpleNamespace
 import jax
 import pytest
 
-from wildrobot_cli.bench import breakdown, learning, raw
+from wildrobot_cli.bench import breakdown, compiled, learning, raw
 from wildrobot_cli.bench.breakdown import Time, TimedEngine, shares
 from wildrobot_cli.bench.fleet import Subject, measure, starts
 from wildrobot_cli.bench.stopwatch import turns
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.env.environment import WildRobotEnv
 
 
 @pytest.mark.parametrize("physics", [raw.own_physics, raw.reference_physics])
@@ -35,6 +36,17 @@ def test_the_reference_model_is_the_robot_that_it_was_taken_from(robot):
         own.nsensordata,
     )
     assert model.body_mass.sum() == pytest.approx(own.body_mass.sum())
+
+
+def test_physics_under_measurement_bears_its_robot_on_any_ground():
+    overrides = ("env.engine=mujoco", "env.terrain={slope: [0.05, 0.05]}")
+    env = WildRobotEnv(Config.from_file("ppo.yaml", overrides).env)
+    start = jax.jit(jax.vmap(env.reset))(jax.random.split(jax.random.PRNGKey(0), 2))
+    program = compiled.physics_program(env, start.pipeline_state)
+    _, physics = jax.jit(program)(jax.random.PRNGKey(1), start.pipeline_state.physics)
+    feet = (env.robot.feet.left, env.robot.feet.right)
+    switches = [switch for foot in feet for switch in foot.switches]
+    assert sum(physics.sensordata[:, switch].sum(axis=-1) for switch in switches).min() > 0
 
 
 @pytest.mark.long

@@ -35,15 +35,17 @@ def physics_program(env: WildRobotEnv, start: Episode) -> Program:
 
     Args:
         env: its engine is stepped.
-        start: episodes at their start, made by any engine. Leaves (num_envs, ...).
+        start: episodes at their start, made by any engine; the ground stays as it lies below
+            them then. Leaves (num_envs, ...).
     """
     step, shape = jax.vmap(env.engine.step), start.action.shape
+    params = jax.jit(jax.vmap(env.params))(start)
 
     def program(rng: jax.Array, physics: Any) -> tuple[jax.Array, Any]:
         def body(physics: Any, key: jax.Array) -> tuple[Any, None]:
             action = _NOISE * jax.random.normal(key, shape)
             wrench = jnp.zeros((shape[0], 6), action.dtype)
-            return step(start.params, physics, env.targets(action), wrench), None
+            return step(params, physics, env.targets(action), wrench), None
 
         rng, key = jax.random.split(rng)
         return rng, jax.lax.scan(body, physics, jax.random.split(key, CHUNK))[0]

@@ -188,10 +188,7 @@ class WildRobotEnv(Env):
         frequency = frequency_at(self.clock, episode.command, jnp)
         ctrl, burden = self._disturbances.carry(burden, now, self.targets(action))
         wrench = self._disturbances.wrench(burden, now, action.dtype)
-        params = episode.params
-        if self._terrain and episode.ground is not None:
-            params = params | self._terrain.planes(episode.ground, before.sensordata)
-        after = self.engine.step(params, before, ctrl, wrench)
+        after = self.engine.step(self.params(episode), before, ctrl, wrench)
         kept = jax.tree.map(partial(jnp.where, after.ok), after, before)
         angles = kept.qpos[self.robot.qpos_ids]
         encoders, burden = self._disturbances.read(burden, episode.encoders, angles)
@@ -204,6 +201,13 @@ class WildRobotEnv(Env):
             encoders=encoders,
             disturbance=burden,
         )
+
+    def params(self, episode: Episode) -> Params:
+        """What the engine is to step an episode with: its robot, on the ground below it."""
+        if self._terrain is None or episode.ground is None:
+            return episode.params
+        planes = self._terrain.planes(episode.ground, episode.physics.sensordata)
+        return episode.params | planes
 
     def _now(self, physics: PhysicsState) -> jax.Array:
         """Control steps that were taken. Shape (), int32."""
