@@ -72,11 +72,12 @@ def test_what_was_not_trained_is_said(show, figures):
     assert "passed: 1 gates held" in out
 
 
-def test_a_comparison_fits_80_columns_and_marks_what_is_more_than_chance(capsys):
+def test_a_comparison_fits_80_columns_and_marks_what_excludes_0(capsys):
     numbers = {"first": 44.6197, "second": -45.3197, "difference": -89.94, "flagged": False}
     found = {name: {**numbers, "ci95": [-90.1, -89.8]} for name in FIGURES}
     found["power_w"] |= {"flagged": True}
     found["flight"] |= {"ci95": [-90.1, 0.1]}
+    found["alternation"] |= {"ci95": None}
     names, differences = ("mujoco", "half_step"), {"half_step": {"stop_and_go": found}}
     show_comparison(Comparison(names, (1000, 1000), {"mujoco": {}}, differences, strict=True))
     out = capsys.readouterr().out
@@ -85,4 +86,5 @@ def test_a_comparison_fits_80_columns_and_marks_what_is_more_than_chance(capsys)
     assert rows["power_w"].endswith(" **")
     assert rows["foot_slip_mps"].endswith(" *")
     assert rows["flight"].endswith("+0.1")
+    assert rows["alternation"].endswith(" -")
     assert "FAILED: stop_and_go: power_w on half_step differs by -89.94" in " ".join(out.split())

@@ -34,7 +34,7 @@ def show_comparison(found: Comparison) -> None:
             header = (scenario, reference, name, "difference", "95 % interval", "")
             show_rows("", header, [_row(*item) for item in differences.items()])
     console.print("means of episodes, paired by start and commands")
-    console.print("* more than chance  ** more than chance and the scenario's margin")
+    console.print("* interval excludes 0  ** lies beyond the scenario's margin")
     if not found.strict:
         steps = zip(found.names, found.env_steps, strict=True)
         console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
@@ -52,7 +52,8 @@ def show_comparison(found: Comparison) -> None:
 
 
 def _row(figure: str, difference: Difference) -> tuple[str, ...]:
-    low, high = difference["ci95"]
+    ends = difference["ci95"]
+    interval = "-" if ends is None else f"{ends[0]:+.3g} .. {ends[1]:+.3g}"
     mark = "**" if difference["flagged"] else "*" if beyond(difference, 0.0) else ""
     sides = (f"{difference[side]:.4g}" for side in ("first", "second"))
-    return figure, *sides, f"{difference['difference']:+.3g}", f"{low:+.3g} .. {high:+.3g}", mark
+    return figure, *sides, f"{difference['difference']:+.3g}", interval, mark
