@@ -108,12 +108,21 @@ def test_what_the_user_sets_is_stronger_than_the_scenario(resolved):
 
 def test_walk50_takes_a_speed_of_the_runs_own_range_and_the_time_for_it(resolved):
     config = resolved("walk50", "env.commands.forward=[0.2, 0.4]")
+    assert config.env.commands.forward == pytest.approx((0.3, 0.3))
     assert config.env.episode_length == pytest.approx(50 / 0.3 * 1.1)
     config = resolved("walk50", "env.commands.forward=[-0.4, 0.2]")
+    assert config.env.commands.forward == pytest.approx((0.1, 0.1))
     assert config.env.episode_length == pytest.approx(50 / 0.1 * 1.1)
     for overrides in (STANDING, ("env.commands.forward=[-0.4, -0.2]",)):
         with pytest.raises(ConfigError, match="scenario 'walk50': a walk of 50 m needs a forward"):
             resolved("walk50", *overrides)
+
+
+def test_a_walks_time_and_other_commands_stay_the_users(resolved):
+    overrides = ("env.episode_length=60", "env.commands.hold=5")
+    config = resolved("walk50", *overrides)
+    assert (config.env.episode_length, config.env.commands.hold) == (60.0, 5.0)
+    assert config.env.commands.forward == pytest.approx((0.3, 0.3))
 
 
 def test_an_unfit_change_names_the_scenarios_line(resolved, tmp_path):

@@ -59,8 +59,10 @@ class Subject:
         _check_policys_own(load(Config, file, overrides).env, config.env, scenario)
         if walk is None:
             return config
-        paced = _paced(walk, config.env.commands.forward, scenario.name)
-        return load(Config, file, (*paced, *overrides), layer)
+        speed = _walking_speed(walk, config.env.commands.forward, scenario.name)
+        seconds = walk.distance / speed * walk.slack
+        length, paced = f"env.episode_length={seconds}", f"env.commands.forward=[{speed}, {speed}]"
+        return load(Config, file, (length, *overrides, paced), layer)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,8 +142,12 @@ def _check_policys_own(own: EnvConfig, asked: EnvConfig, scenario: Scenario) -> 
             )
 
 
-def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
-    """Overrides that make a run walk so far, at one forward speed of its own range."""
+def _walking_speed(walk: WalkConfig, forward: Range, name: str) -> float:
+    """The one forward speed of a range that a walk is to be at [m/s].
+
+    Raises:
+        ConfigError: it is not above 0.
+    """
     slowest = max(forward[0], 0.0)
     speed = slowest + walk.pace * (forward[1] - slowest)
     if speed <= 0:
@@ -149,8 +155,7 @@ def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
             f"scenario '{name}': a walk of {walk.distance:g} m needs a forward speed above 0, "
             f"the run's own range {list(forward)} gives {speed:g}; set env.commands.forward"
         )
-    seconds = walk.distance / speed * walk.slack
-    return f"env.commands.forward=[{speed}, {speed}]", f"env.episode_length={seconds}"
+    return speed
 
 
 def servo_limits(robot: Robot) -> ServoLimits:

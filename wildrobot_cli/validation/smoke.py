@@ -54,9 +54,7 @@ class Smoke:
         return all(check.passed for check in self.checks)
 
 
-def smoke(
-    env: WildRobotEnv, calm: WildRobotEnv, seed: int, num_envs: int, num_steps: int
-) -> Smoke:
+def smoke(env: WildRobotEnv, calm: WildRobotEnv, seed: int, num_envs: int, num_steps: int) -> Smoke:
     """Reset and step an environment, and check what it says, in JAX's present precision.
 
     Args:
