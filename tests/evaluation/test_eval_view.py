@@ -10,6 +10,7 @@ from wildrobot_cli.evaluation.compare import Comparison
 from wildrobot_cli.evaluation.evaluate import Evaluation
 from wildrobot_cli.evaluation.gates import FIGURES, judge
 from wildrobot_cli.evaluation.metrics import scenario_metrics
+from wildrobot_cli.evaluation.table import figure_rows
 
 
 @pytest.fixture
@@ -58,6 +59,19 @@ def test_one_scenario_has_all_its_figures(show, figures):
     assert "4 fall 2.0 s" in out
     assert "velocity error [m/s]" in out
     assert out.strip().endswith("passed: 1 gates held")
+
+
+def test_every_figure_has_its_place_in_the_table_of_one_scenario(figures):
+    read = set()
+
+    class Read(dict):
+        def __getitem__(self, name):
+            read.add(name)
+            return super().__getitem__(name)
+
+    figure_rows(Read(figures(4)))
+    told = {"success_rate"}  # by successes and episodes
+    assert read == set(figures(4)) - told - {"untrained", "gates", "passed"}
 
 
 def test_a_failed_gate_is_named_with_what_was_measured_and_expected(show, figures):

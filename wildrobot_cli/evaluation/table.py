@@ -61,6 +61,7 @@ def fill(figures: Mapping[str, Any], pattern: str, keys: list[str]) -> str:
 _ALL_FIGURES: tuple[tuple[str, ...], ...] = (
     ("successes", "{} of {}", "successes", "episodes"),
     ("95 % interval", "{0[0]:.1%} .. {0[1]:.1%}", "success_ci95"),
+    ("falls", "{}", "falls"),
     ("falls: most common, half by", "", "fall_causes"),
     ("distance [m]", "{:.2f}", "distance_m"),
     ("velocity error [m/s]", "{:.3f}", "velocity_error_mps"),
@@ -75,6 +76,7 @@ _ALL_FIGURES: tuple[tuple[str, ...], ...] = (
     ("torque RMS, mean and worst [Nm]", "{0[mean]:.2f}  {0[worst]:.2f}", "torque_rms_nm"),
     ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
     ("joints beyond no-load speed", "{:.2%}", "overspeed"),
+    ("joint speed, 99th percentile [rad/s]", "{:.2f}", "joint_speed_p99_rps"),
     ("joints beyond speed-torque line", "{:.2%}", "overtorque"),
     ("power [W]", "{:.1f}", "power_w"),
     ("cost of transport", "{:.2f}", "cost_of_transport"),
