@@ -117,9 +117,9 @@ def _compare(
 ) -> Comparison:
     scenarios = load_scenarios(names)
     for scenario in scenarios:
-        check_figures(scenario)
         for subject in subjects.values():
-            subject.config(scenario)
+            config = subject.config(scenario)
+            check_figures(scenario, config.env.reference is not None)
     reference, *others = subjects
     figures: dict[str, dict[str, Figures]] = {name: {} for name in subjects}
     found: dict[str, dict[str, dict[str, Difference]]] = {name: {} for name in others}

@@ -58,8 +58,8 @@ def evaluate(
     subject = Subject(run, checkpoint, overrides, episodes)
     loaded = load_scenarios(scenarios)
     for scenario in loaded:
-        check_figures(scenario)
-        subject.config(scenario)
+        config = subject.config(scenario)
+        check_figures(scenario, config.env.reference is not None)
     figures, trajectories = {}, {}
     for scenario in loaded:
         measured = measure(subject, scenario, on_progress)
