@@ -11,11 +11,13 @@ from wildrobot_cli.config.environment import CommandConfig, EnvConfig
 from wildrobot_cli.config.loader import dump, load
 from wildrobot_cli.config.scenario import load_scenarios, scenario_names
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.env import ground
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation import compare, evaluate, measuring
 from wildrobot_cli.evaluation.measuring import Subject, measure, untrained
 from wildrobot_cli.evaluation.rollout import _advance
+from wildrobot_cli.evaluation.suite import choose
 from wildrobot_cli.physics import factory
 
 STANDING = ("env.commands.forward=[0, 0]",)
@@ -227,6 +229,26 @@ def test_all_scenarios_are_checked_before_the_first_is_run(run, tmp_path, monkey
     monkeypatch.setattr(measuring, "rollout", None)
     with pytest.raises(ConfigError, match="gates.power: no such figure"):
         evaluate.evaluate(run, ("flat", str(tmp_path / "bad.yaml")))
+
+
+def test_an_environment_that_cannot_be_built_is_found_before_the_first_is_run(run, monkeypatch):
+    def without_floor(*_):
+        raise ConfigError("env.terrain: robot 'wildrobot' has 0 planes in its world")
+
+    monkeypatch.setattr(ground, "in_pieces", without_floor)
+    monkeypatch.setattr(measuring, "rollout", None)
+    with pytest.raises(ConfigError, match="has 0 planes"):
+        evaluate.evaluate(run, ("flat", "uneven"))
+
+
+def test_of_all_scenarios_a_run_that_walks_nowhere_is_not_asked_to_walk(run):
+    check = Subject(run, overrides=STANDING).check
+    chosen, missing = choose(("all",), check)
+    assert [s.name for s in chosen] == [name for name in scenario_names() if name != "walk50"]
+    assert list(missing) == ["walk50"]
+    assert missing["walk50"].startswith("left out: a walk of 50 m needs a forward speed above 0")
+    with pytest.raises(ConfigError, match="scenario 'walk50': a walk of 50 m"):
+        choose(("all", "walk50"), check)
 
 
 @pytest.mark.parametrize("name", ["turning", "walk50"])

@@ -19,6 +19,7 @@ from wildrobot_cli.evaluation.table import (
     describe_gate,
     figure_rows,
     scenario_rows,
+    unmeasured,
 )
 from wildrobot_cli.evaluation.video import animate
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
@@ -95,21 +96,30 @@ def run_evaluation(request: EvalRequest) -> bool:
     if request.report is not None:
         check_report(request.report)
     display = EvalDisplay()
+    measured: list[Evaluation] = []
     try:
-        evaluation = evaluate(
+        evaluate(
             request.run,
             request.scenarios,
             request.episodes,
             request.overrides,
             request.checkpoint,
             display.update,
+            measured.append,
         )
     finally:
         display.close()
-    show_evaluation(evaluation)
-    write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
+        if measured:
+            show_evaluation(measured[-1])
+            write_json(request.json, _results(measured[-1]))
+    evaluation = measured[-1]
     _draw(request, video, evaluation)
     return evaluation.passed
+
+
+def _results(evaluation: Evaluation) -> dict[str, Any]:
+    missing = {"missing": evaluation.missing} if evaluation.missing else {}
+    return {"passed": evaluation.passed, "scenarios": evaluation.scenarios, **missing}
 
 
 def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> None:
@@ -176,19 +186,23 @@ def show_evaluation(evaluation: Evaluation) -> None:
     else:
         title = f"{title}, {_episodes(evaluation)} episodes each"
         show_rows(title, *scenario_rows(evaluation.scenarios))
-    show_verdict(evaluation.scenarios)
+    show_verdict(evaluation.scenarios, evaluation.missing, evaluation.complete)
 
 
-def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print which gates failed, and what was shown without being held to any."""
+def show_verdict(
+    scenarios: Mapping[str, Mapping[str, Any]], missing: Mapping[str, str], complete: bool
+) -> None:
+    """Print which gates failed, what was not held to any, and what was not measured."""
     for name, figures in scenarios.items():
         for gate, verdict in figures["gates"].items():
             if not verdict["passed"]:
                 console.print(f"[red]FAILED[/red]: {name}: {describe_gate(gate, verdict)}")
-    for line in beyond_training(scenarios):
+    for line in (*beyond_training(scenarios), *unmeasured(missing)):
         console.print(line, soft_wrap=True)
     held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
-    if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
+    if not complete:
+        console.print("incomplete: ended before every scenario was measured", soft_wrap=True)
+    elif held and all(verdict["passed"] for gates in held for verdict in gates.values()):
         console.print(f"[green]passed[/green]: {sum(map(len, held))} gates held")
 
 

@@ -40,6 +40,11 @@ def beyond_training(scenarios: Mapping[str, Figures]) -> list[str]:
     ]
 
 
+def unmeasured(missing: Mapping[str, str]) -> list[str]:
+    """Say which scenarios have no figures, and why."""
+    return [f"{name}: {why}" for name, why in missing.items()]
+
+
 def describe_falls(causes: Mapping[str, list[float]]) -> str:
     """Say what most falls were, and when half of them had happened: `7 tilted 4.1 s`."""
     if not causes:

@@ -12,6 +12,7 @@ from wildrobot_cli.evaluation.table import (
     describe_gate,
     figure_rows,
     scenario_rows,
+    unmeasured,
 )
 from wildrobot_cli.report.animation import Animation
 from wildrobot_cli.report.drawing import STYLE, Picture
@@ -88,7 +89,7 @@ def write_report(
         passed=evaluation.passed,
         held=sum(len(figures["gates"]) for figures in evaluation.scenarios.values()),
         broken=_broken(evaluation),
-        beyond=beyond_training(evaluation.scenarios),
+        beyond=[*beyond_training(evaluation.scenarios), *unmeasured(evaluation.missing)],
         facts=_facts(run, evaluation),
         shown=name,
         rows=figure_rows(evaluation.scenarios[name]),
