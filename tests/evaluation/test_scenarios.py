@@ -224,6 +224,12 @@ def test_a_file_of_ones_own_is_held_to_its_gates_whatever_it_asks(run, tmp_path)
     assert not done.passed
 
 
+def test_the_first_scenario_is_kept_whole_and_of_the_others_some_episodes(run, monkeypatch):
+    monkeypatch.setattr(evaluate, "KEPT", 1)
+    done = evaluate.evaluate(run, ("flat", "turning"), overrides=FALLING)
+    assert [t.episodes for t in done.trajectories.values()] == [2, 1]
+
+
 def test_all_scenarios_are_checked_before_the_first_is_run(run, tmp_path, monkeypatch):
     (tmp_path / "bad.yaml").write_text("base: flat.yaml\ngates: {power: {max: 1}}\n")
     monkeypatch.setattr(measuring, "rollout", None)

@@ -65,6 +65,15 @@ def test_other_scenarios_than_the_first_are_folded(page):
     assert "Following commands: flat" in found.text and "Scenario turning" in found.text
 
 
+def test_a_scenario_that_is_not_drawn_whole_says_how_much_of_it_is(tmp_path, robot, config):
+    walk = Walk().trajectory()
+    evaluation = evaluated(robot, flat=walk, icy=walk)
+    evaluation.trajectories["icy"] = walk.only(slice(2))
+    path = tmp_path / "report.html"
+    write_report(path, make_run(tmp_path, config), robot, evaluation, Animation())
+    assert "Scenario icy, 2 of 3 episodes" in path.read_text()
+
+
 def test_names_stay_text(page):
     found = Elements(page)
     assert "script" not in found.tags

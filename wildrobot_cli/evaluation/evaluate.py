@@ -11,7 +11,7 @@ from wildrobot_cli.evaluation.trajectory import Trajectory
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
 KEPT = 32
-"""Episodes of each scenario whose trajectories are kept: a whole suite is too much to hold."""
+"""Episodes of each scenario but the first whose trajectories are kept: 64 of 20 s take 32 MB."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Evaluation:
     scenarios: dict[str, dict[str, Any]]
     """Figures and gates by scenario; the keys are documented in docs/evaluation.md."""
     trajectories: dict[str, Trajectory]
-    """The rollouts themselves by scenario, the first `KEPT` of each."""
+    """The rollouts themselves by scenario: all of the first, `KEPT` of each other one."""
     missing: Missing = field(default_factory=dict)
     """Scenarios that were asked for and have no figures, and why."""
 
@@ -41,7 +41,8 @@ class Evaluation:
 
     def extended(self, name: str, measured: Measured) -> Self:
         """Return the same with one more scenario."""
-        kept = measured.trajectory.only(slice(KEPT))
+        whole = measured.trajectory
+        kept = whole.only(slice(KEPT)) if self.trajectories else whole
         return replace(
             self,
             scenarios={**self.scenarios, name: measured.figures},

@@ -116,7 +116,9 @@ def _sections(
     made.append(Section(f"Servos: {name}", servo_pictures(first, robot)))
     on_progress(0.8)
     for other, trajectory in others:
-        made.append(Section(f"Scenario {other}", tracking_pictures(trajectory)[:2], folded=True))
+        drawn, episodes = trajectory.episodes, evaluation.scenarios[other]["episodes"]
+        title = f"Scenario {other}" + (f", {drawn} of {episodes} episodes" * (drawn < episodes))
+        made.append(Section(title, tracking_pictures(trajectory)[:2], folded=True))
     made.append(Section("Learning", learning_pictures(list(read_metrics(run)), config)))
     on_progress(1.0)
     return made
