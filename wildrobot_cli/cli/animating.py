@@ -11,6 +11,7 @@ def video_file(asked: Path | None) -> Path | None:
 
     Raises:
         ConfigError: the name is none of an animation.
+        EnvironmentUnavailable: what draws it is not installed.
     """
     return None if asked is None else check_video_path(asked)
 

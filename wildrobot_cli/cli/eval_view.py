@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from wildrobot_cli.cli.animating import show_video, video_file
 from wildrobot_cli.cli.console import check_json, console, show_rows, show_table, write_json
 from wildrobot_cli.commands.settings import load_config
+from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.logged import ENDINGS
 from wildrobot_cli.evaluation.run_log import SCENARIO, evaluate_log
@@ -123,13 +124,21 @@ def _results(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> None:
-    """Write the animation and the page that were asked for, of the first scenario."""
+    """Write the animation and the page that were asked for, of the first scenario.
+
+    Raises:
+        EnvironmentUnavailable: it does not work here; the page is written, if only the animation
+            failed.
+    """
     if video is None and request.report is None:
         return
-    display = EvalDisplay()
+    display, failure = EvalDisplay(), None
     try:
         robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
-        animation = _animation(request, video, robot, evaluation, display)
+        try:
+            animation = _animation(request, video, robot, evaluation, display)
+        except EnvironmentUnavailable as error:
+            animation, failure = Animation(missing=str(error)), error
         if request.report is not None:
             on_progress = partial(display.update, "report")
             write_report(request.report, request.run, robot, evaluation, animation, on_progress)
@@ -137,10 +146,12 @@ def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> N
         display.close()
     if not animation.missing:
         show_video(request.video, video)
-    elif video is not None:
+    elif video is not None and failure is None:
         console.print(f"no animation: {animation.missing}", soft_wrap=True)
     if request.report is not None:
         console.print(f"report in {request.report}", soft_wrap=True)
+    if failure is not None:
+        raise failure
 
 
 def _animation(
