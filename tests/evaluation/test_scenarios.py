@@ -306,6 +306,23 @@ def test_simulations_agree_on_a_policy_that_falls_and_it_does_not_pass(run, monk
     assert compare.sim_to_sim(run, overrides=FALLING).passed
 
 
+def test_a_comparison_that_is_ended_keeps_the_scenarios_that_all_were_measured_on(run, monkeypatch):
+    honest, kept = compare.measure, []
+
+    def ending(subject, scenario, on_progress, task=()):
+        if scenario.name == "turning" and task:
+            raise KeyboardInterrupt
+        return honest(subject, scenario, on_progress, task)
+
+    monkeypatch.setattr(compare, "measure", ending)
+    monkeypatch.setattr(compare, "simulations", lambda _substeps: {"mujoco": (), "again": ()})
+    with pytest.raises(KeyboardInterrupt):
+        compare.sim_to_sim(run, ("flat", "turning"), overrides=FALLING, on_scenario=kept.append)
+    (found,) = kept
+    assert [list(figures) for figures in found.figures.values()] == [["flat"], ["flat"]]
+    assert found.missing == {"turning": "not measured"} and not found.passed
+
+
 @pytest.mark.slow
 def test_mjx_and_mujoco_agree_on_a_policy(run):
     found = compare.sim_to_sim(run, episodes=4)
