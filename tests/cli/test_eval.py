@@ -5,6 +5,9 @@ import shutil
 
 import pytest
 
+from wildrobot_cli.errors import EnvironmentUnavailable
+from wildrobot_cli.evaluation import evaluate
+
 
 def test_several_scenarios_in_json(command, run, tmp_path):
     asked = ("--scenario", "flat", "--scenario", "turning", "--episodes", "3")
@@ -16,6 +19,30 @@ def test_several_scenarios_in_json(command, run, tmp_path):
     assert flat["gates"]["success_rate"]["min"] == 0.95
     assert turning["untrained"] == ["yaw_rate"]
     assert results["passed"] is flat["passed"] is (done.code == 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(EnvironmentUnavailable("no memory"), 3), (KeyboardInterrupt(), 130)]
+)
+def test_what_is_measured_is_kept_when_a_later_scenario_ends_it(
+    command, run, tmp_path, monkeypatch, error, code
+):
+    honest = evaluate.measure
+
+    def ending(subject, scenario, *others):
+        if scenario.name == "turning":
+            raise error
+        return honest(subject, scenario, *others)
+
+    monkeypatch.setattr(evaluate, "measure", ending)
+    asked = ("--scenario", "flat", "--scenario", "turning", "--json", "results.json")
+    done = command("eval", "tiny", *asked)
+    assert done.code == code
+    assert "turning: not measured" in done.out and "incomplete" in done.out
+    results = json.loads((tmp_path / "results.json").read_text())
+    assert list(results["scenarios"]) == ["flat"]
+    assert results["missing"] == {"turning": "not measured"}
+    assert results["passed"] is False
 
 
 def test_two_runs_side_by_side(command, run, tmp_path):

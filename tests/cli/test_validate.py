@@ -107,6 +107,14 @@ def test_failed_gate_is_exit_code_1(command, tmp_path):
     assert json.loads((tmp_path / "found.json").read_text())["passed"] is False
 
 
+@pytest.mark.long
+def test_a_disturbed_environment_is_judged_by_what_its_robot_does_undisturbed(command):
+    """On ground that is not level, pushed, through a slow link: the home pose need not stand."""
+    arguments = ("--mode", "smoke", "--num-envs", "1", "--num-steps", "3")
+    done = command("validate", "--config", "ppo_robust.yaml", *arguments)
+    assert done.code == 0, done
+
+
 @pytest.mark.slow
 def test_another_robot_is_told_what_breaks_equality(command, tmp_path, biped):
     arguments = ("--mode", "equivalence", "--num-envs", "2", "--num-steps", "20")

@@ -42,13 +42,19 @@ def test_newcombe_interval_known_values(first, second, expected):
     assert newcombe_interval(first, second) == pytest.approx(expected, abs=5e-5)
 
 
-def test_paired_interval_covers_the_mean_as_often_as_it_says():
+@pytest.mark.parametrize("pairs", [2, 3, 4, 8, 40])
+def test_paired_interval_covers_the_mean_as_often_as_it_says(pairs):
     rng = np.random.default_rng(1)
-    hits = [
-        low <= 0.3 <= high
-        for low, high in (paired_interval(rng.normal(0.3, 1.0, 40)) for _ in range(300))
-    ]
-    assert 0.90 < np.mean(hits) < 0.98
+    drawn = [paired_interval(rng.normal(0.3, 1.0, pairs)) for _ in range(2000)]
+    assert np.mean([low <= 0.3 <= high for low, high in drawn]) == pytest.approx(0.95, abs=0.02)
+
+
+def test_one_pair_has_no_interval_and_is_beyond_nothing():
+    (walk, *_), (faster, *_) = walks(), walks(error=0.1)
+    found = differences(measured(walk), measured(faster))["distance_m"]
+    assert found["difference"] == pytest.approx(1.0)
+    assert found["ci95"] is None
+    assert not beyond(found, 0.0)
 
 
 def test_the_same_twice_differs_in_nothing():

@@ -10,6 +10,7 @@ from wildrobot_cli.evaluation.compare import Comparison
 from wildrobot_cli.evaluation.evaluate import Evaluation
 from wildrobot_cli.evaluation.gates import FIGURES, judge
 from wildrobot_cli.evaluation.metrics import scenario_metrics
+from wildrobot_cli.evaluation.table import figure_rows
 
 
 @pytest.fixture
@@ -60,6 +61,19 @@ def test_one_scenario_has_all_its_figures(show, figures):
     assert out.strip().endswith("passed: 1 gates held")
 
 
+def test_every_figure_has_its_place_in_the_table_of_one_scenario(figures):
+    read = set()
+
+    class Read(dict):
+        def __getitem__(self, name):
+            read.add(name)
+            return super().__getitem__(name)
+
+    figure_rows(Read(figures(4)))
+    told = {"success_rate"}  # by successes and episodes
+    assert read == set(figures(4)) - told - {"untrained", "gates", "passed"}
+
+
 def test_a_failed_gate_is_named_with_what_was_measured_and_expected(show, figures):
     out = show({"flat": figures(0), "icy": figures(6)})
     assert "FAILED: icy: success_rate 0.94, expected at least 0.95" in out
@@ -72,11 +86,12 @@ def test_what_was_not_trained_is_said(show, figures):
     assert "passed: 1 gates held" in out
 
 
-def test_a_comparison_fits_80_columns_and_marks_what_is_more_than_chance(capsys):
+def test_a_comparison_fits_80_columns_and_marks_what_excludes_0(capsys):
     numbers = {"first": 44.6197, "second": -45.3197, "difference": -89.94, "flagged": False}
     found = {name: {**numbers, "ci95": [-90.1, -89.8]} for name in FIGURES}
     found["power_w"] |= {"flagged": True}
     found["flight"] |= {"ci95": [-90.1, 0.1]}
+    found["alternation"] |= {"ci95": None}
     names, differences = ("mujoco", "half_step"), {"half_step": {"stop_and_go": found}}
     show_comparison(Comparison(names, (1000, 1000), {"mujoco": {}}, differences, strict=True))
     out = capsys.readouterr().out
@@ -85,4 +100,5 @@ def test_a_comparison_fits_80_columns_and_marks_what_is_more_than_chance(capsys)
     assert rows["power_w"].endswith(" **")
     assert rows["foot_slip_mps"].endswith(" *")
     assert rows["flight"].endswith("+0.1")
+    assert rows["alternation"].endswith(" -")
     assert "FAILED: stop_and_go: power_w on half_step differs by -89.94" in " ".join(out.split())

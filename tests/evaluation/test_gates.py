@@ -8,7 +8,7 @@ from trajectories import LIMITS, fallen, moving, side_by_side, still
 
 from wildrobot_cli.config.scenario import GateConfig, load_scenarios
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.evaluation.gates import FIGURES, check_figures, figure, judge
+from wildrobot_cli.evaluation.gates import FIGURES, NATURAL, check_figures, figure, judge
 from wildrobot_cli.evaluation.metrics import scenario_metrics
 
 WALKING = moving((0.3, 0.0, 0.0), (0.3, 0.0, 0.0))
@@ -93,6 +93,20 @@ def test_an_unknown_figure_names_its_line_and_the_nearest(section, tmp_path):
     file = tmp_path / "mine.yaml"
     file.write_text(f"base: flat.yaml\n{section}:\n  power: {value}\n")
     with pytest.raises(ConfigError) as error:
-        check_figures(*load_scenarios((str(file),)))
+        check_figures(*load_scenarios((str(file),)), has_reference=True)
     expected = f"{file}:3: {section}.power: no such figure; did you mean 'power_w'?"
     assert str(error.value) == expected
+
+
+def test_style_has_gates_where_the_run_has_a_reference(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("base: flat.yaml\ngates:\n  naturalness.rom_ratio: {min: 0.8}\n")
+    (mine,) = load_scenarios((str(file),))
+    check_figures(mine, has_reference=True)
+    measured = {"naturalness": {"rom_ratio": 0.7}}
+    verdict = judge(measured, {"naturalness.rom_ratio": mine.settings.gates[NATURAL[1]]})
+    assert verdict == {NATURAL[1]: {"measured": 0.7, "min": 0.8, "passed": False}}
+    with pytest.raises(ConfigError) as error:
+        check_figures(mine, has_reference=False)
+    expected = f"{file}:3: gates.naturalness.rom_ratio: expected a run with a reference motion"
+    assert str(error.value) == f"{expected}, this one has none"

@@ -6,6 +6,7 @@ from trajectories import START, still
 
 from wildrobot_cli import EnvConfig
 from wildrobot_cli.env.reference import Reference
+from wildrobot_cli.evaluation.gates import NATURAL
 from wildrobot_cli.evaluation.naturalness import (
     _loops,
     _windows,
@@ -92,7 +93,7 @@ def test_trembling_shows_in_the_arc_length(robot, config, walked, itself):
 
 def test_standing_has_no_naturalness(robot, config):
     found = measure(robot, config, {"phase": np.zeros((STEPS, 2))})
-    assert set(found) == {"joint_rmse_deg", "rom_ratio", "fresh_auc", "sparc", "sparc_reference"}
+    assert {f"naturalness.{name}" for name in found} == set(NATURAL)
     assert all(value is None for value in found.values())
 
 

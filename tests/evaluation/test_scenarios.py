@@ -11,11 +11,13 @@ from wildrobot_cli.config.environment import CommandConfig, EnvConfig
 from wildrobot_cli.config.loader import dump, load
 from wildrobot_cli.config.scenario import load_scenarios, scenario_names
 from wildrobot_cli.config.schema import Config
+from wildrobot_cli.env import ground
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation import compare, evaluate, measuring
 from wildrobot_cli.evaluation.measuring import Subject, measure, untrained
 from wildrobot_cli.evaluation.rollout import _advance
+from wildrobot_cli.evaluation.suite import choose
 from wildrobot_cli.physics import factory
 
 STANDING = ("env.commands.forward=[0, 0]",)
@@ -108,12 +110,21 @@ def test_what_the_user_sets_is_stronger_than_the_scenario(resolved):
 
 def test_walk50_takes_a_speed_of_the_runs_own_range_and_the_time_for_it(resolved):
     config = resolved("walk50", "env.commands.forward=[0.2, 0.4]")
+    assert config.env.commands.forward == pytest.approx((0.3, 0.3))
     assert config.env.episode_length == pytest.approx(50 / 0.3 * 1.1)
     config = resolved("walk50", "env.commands.forward=[-0.4, 0.2]")
+    assert config.env.commands.forward == pytest.approx((0.1, 0.1))
     assert config.env.episode_length == pytest.approx(50 / 0.1 * 1.1)
     for overrides in (STANDING, ("env.commands.forward=[-0.4, -0.2]",)):
         with pytest.raises(ConfigError, match="scenario 'walk50': a walk of 50 m needs a forward"):
             resolved("walk50", *overrides)
+
+
+def test_a_walks_time_and_other_commands_stay_the_users(resolved):
+    overrides = ("env.episode_length=60", "env.commands.hold=5")
+    config = resolved("walk50", *overrides)
+    assert (config.env.episode_length, config.env.commands.hold) == (60.0, 5.0)
+    assert config.env.commands.forward == pytest.approx((0.3, 0.3))
 
 
 def test_an_unfit_change_names_the_scenarios_line(resolved, tmp_path):
@@ -213,11 +224,37 @@ def test_a_file_of_ones_own_is_held_to_its_gates_whatever_it_asks(run, tmp_path)
     assert not done.passed
 
 
+def test_the_first_scenario_is_kept_whole_and_of_the_others_some_episodes(run, monkeypatch):
+    monkeypatch.setattr(evaluate, "KEPT", 1)
+    done = evaluate.evaluate(run, ("flat", "turning"), overrides=FALLING)
+    assert [t.episodes for t in done.trajectories.values()] == [2, 1]
+
+
 def test_all_scenarios_are_checked_before_the_first_is_run(run, tmp_path, monkeypatch):
     (tmp_path / "bad.yaml").write_text("base: flat.yaml\ngates: {power: {max: 1}}\n")
     monkeypatch.setattr(measuring, "rollout", None)
     with pytest.raises(ConfigError, match="gates.power: no such figure"):
         evaluate.evaluate(run, ("flat", str(tmp_path / "bad.yaml")))
+
+
+def test_an_environment_that_cannot_be_built_is_found_before_the_first_is_run(run, monkeypatch):
+    def without_floor(*_):
+        raise ConfigError("env.terrain: robot 'wildrobot' has 0 planes in its world")
+
+    monkeypatch.setattr(ground, "in_pieces", without_floor)
+    monkeypatch.setattr(measuring, "rollout", None)
+    with pytest.raises(ConfigError, match="has 0 planes"):
+        evaluate.evaluate(run, ("flat", "uneven"))
+
+
+def test_of_all_scenarios_a_run_that_walks_nowhere_is_not_asked_to_walk(run):
+    check = Subject(run, overrides=STANDING).check
+    chosen, missing = choose(("all",), check)
+    assert [s.name for s in chosen] == [name for name in scenario_names() if name != "walk50"]
+    assert list(missing) == ["walk50"]
+    assert missing["walk50"].startswith("left out: a walk of 50 m needs a forward speed above 0")
+    with pytest.raises(ConfigError, match="scenario 'walk50': a walk of 50 m"):
+        choose(("all", "walk50"), check)
 
 
 @pytest.mark.parametrize("name", ["turning", "walk50"])
@@ -267,6 +304,23 @@ def test_simulations_agree_on_a_policy_that_falls_and_it_does_not_pass(run, monk
     assert found.flagged() == [] and not found.passed
     monkeypatch.setattr(measuring, "judge", lambda *_: {})
     assert compare.sim_to_sim(run, overrides=FALLING).passed
+
+
+def test_a_comparison_that_is_ended_keeps_the_scenarios_that_all_were_measured_on(run, monkeypatch):
+    honest, kept = compare.measure, []
+
+    def ending(subject, scenario, on_progress, task=()):
+        if scenario.name == "turning" and task:
+            raise KeyboardInterrupt
+        return honest(subject, scenario, on_progress, task)
+
+    monkeypatch.setattr(compare, "measure", ending)
+    monkeypatch.setattr(compare, "simulations", lambda _substeps: {"mujoco": (), "again": ()})
+    with pytest.raises(KeyboardInterrupt):
+        compare.sim_to_sim(run, ("flat", "turning"), overrides=FALLING, on_scenario=kept.append)
+    (found,) = kept
+    assert [list(figures) for figures in found.figures.values()] == [["flat"], ["flat"]]
+    assert found.missing == {"turning": "not measured"} and not found.passed
 
 
 @pytest.mark.slow

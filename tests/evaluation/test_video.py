@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import replace
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -130,10 +131,18 @@ def test_animated_pictures_have_every_frame(tmp_path, ending):
 
 
 def test_without_an_encoder_it_becomes_a_gif(tmp_path, monkeypatch):
+    pytest.importorskip("PIL")
+    pytest.importorskip("av")
     assert video.check_video_path(tmp_path / "a.mp4") == tmp_path / "a.mp4"
-    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    monkeypatch.setattr(video, "find_spec", lambda name: None if name == "av" else find_spec(name))
     assert video.check_video_path(tmp_path / "a.mp4") == tmp_path / "a.gif"
     assert video.check_video_path(tmp_path / "a.webp") == tmp_path / "a.webp"
+
+
+def test_an_animation_without_pillow_is_refused_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    with pytest.raises(EnvironmentUnavailable, match=r"pip install 'wildrobot\[video\]'"):
+        video.check_video_path(tmp_path / "a.gif")
 
 
 def test_a_place_that_is_not_there_is_refused(tmp_path):

@@ -12,6 +12,7 @@ pytest.importorskip("jinja2")
 
 from walks import EVIL, Walk, evaluated, make_run
 
+from wildrobot_cli.cli import eval_view
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 from wildrobot_cli.report.animation import Animation
 from wildrobot_cli.report.page import check_report, write_report
@@ -59,10 +60,50 @@ def test_figures_gate_and_run_are_told(text):
         assert fact in text
 
 
+def test_an_animation_that_fails_leaves_the_page_and_its_reason(
+    robot, config, tmp_path, monkeypatch
+):
+    pytest.importorskip("PIL")
+
+    def broken(*_):
+        raise EnvironmentUnavailable("the screen went away")
+
+    evaluation = evaluated(robot, flat=Walk().trajectory())
+    monkeypatch.setattr(eval_view, "animate", broken)
+    monkeypatch.setattr(eval_view, "evaluate", lambda *asked: asked[-1](evaluation))
+    run, page = make_run(tmp_path, config), tmp_path / "page.html"
+    run.config_file = "ppo.yaml"
+    request = eval_view.EvalRequest(
+        run=run,
+        scenarios=("flat",),
+        episodes=None,
+        overrides=(),
+        checkpoint=None,
+        against=None,
+        sim_to_sim=False,
+        video=tmp_path / "walk.gif",
+        report=page,
+        no_rendering=None,
+        json=None,
+    )
+    with pytest.raises(EnvironmentUnavailable, match="the screen went away"):
+        eval_view.run_evaluation(request)
+    assert "No animation: the screen went away" in page.read_text()
+
+
 def test_other_scenarios_than_the_first_are_folded(page):
     found = Elements(page)
     assert found.tags.count("details") == 1
     assert "Following commands: flat" in found.text and "Scenario turning" in found.text
+
+
+def test_a_scenario_that_is_not_drawn_whole_says_how_much_of_it_is(tmp_path, robot, config):
+    walk = Walk().trajectory()
+    evaluation = evaluated(robot, flat=walk, icy=walk)
+    evaluation.trajectories["icy"] = walk.only(slice(2))
+    path = tmp_path / "report.html"
+    write_report(path, make_run(tmp_path, config), robot, evaluation, Animation())
+    assert "Scenario icy, 2 of 3 episodes" in path.read_text()
 
 
 def test_names_stay_text(page):

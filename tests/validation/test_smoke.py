@@ -15,7 +15,7 @@ from wildrobot_cli.validation.smoke import STATES, smoke
 
 @pytest.fixture(scope="module")
 def found(reference):
-    return smoke(reference, seed=0, num_envs=2, num_steps=10)
+    return smoke(reference, reference, seed=0, num_envs=2, num_steps=10)
 
 
 def failed(result) -> set[str]:
@@ -60,20 +60,20 @@ class Misjudged(WildRobotEnv):
 
 def test_nan_is_found_with_the_actions_that_cause_it(config):
     env = Poisoned(config, robot=load_robot("wildrobot"))
-    assert failed(smoke(env, seed=0, num_envs=1, num_steps=5)) == {"extreme actions"}
+    assert failed(smoke(env, env, seed=0, num_envs=1, num_steps=5)) == {"extreme actions"}
 
 
 def test_wrong_heading_and_deaf_termination_are_found(config):
     env = Misjudged(config, robot=load_robot("wildrobot"))
     names = {f"{module.ORIENTATIONS} orientations", "termination tilted"}
-    assert failed(smoke(env, seed=0, num_envs=1, num_steps=5)) == names
+    assert failed(smoke(env, env, seed=0, num_envs=1, num_steps=5)) == names
 
 
 def test_robot_that_does_not_stand_is_found(config):
     robot = load_robot("wildrobot")
     limp = dataclasses.replace(robot, home_ctrl=robot.home_ctrl + 0.5)
     env = WildRobotEnv(config, robot=limp)
-    assert "home stands for 2 s" in failed(smoke(env, seed=0, num_envs=1, num_steps=3))
+    assert "home stands for 2 s" in failed(smoke(env, env, seed=0, num_envs=1, num_steps=3))
 
 
 def _turn_imu(spec):
@@ -104,7 +104,8 @@ def test_pose_that_starts_inside_the_floor_is_found(config):
     home = load_robot("wildrobot").home_qpos.copy()
     home[2] -= 0.037
     robot = dataclasses.replace(load_robot("wildrobot"), home_qpos=home)
-    names = failed(smoke(WildRobotEnv(config, robot=robot), seed=0, num_envs=1, num_steps=3))
+    env = WildRobotEnv(config, robot=robot)
+    names = failed(smoke(env, env, seed=0, num_envs=1, num_steps=3))
     assert {"contact at home", "home stands for 2 s"} <= names
 
 

@@ -44,8 +44,8 @@ def physics_program(env: WildRobotEnv, start: Episode) -> tuple[Program, Any]:
     @jax.vmap
     def step(episode: Episode, action: jax.Array) -> Episode:
         still = jnp.zeros(6, action.dtype)
-        fields, targets = env.fields(episode), env.targets(action)
-        after = env.engine.step(fields, episode.physics, targets, still)
+        params, targets = env.params(episode), env.targets(action)
+        after = env.engine.step(params, episode.physics, targets, still)
         return episode.replace(physics=after)  # type: ignore[attr-defined]
 
     def body(episode: Episode, key: jax.Array) -> tuple[Episode, None]:

@@ -1,5 +1,7 @@
 """What `wildrobot eval --against` and `--sim-to-sim` show: figures side by side."""
 
+from typing import Any
+
 from wildrobot_cli.cli.console import check_json, console, mark, show_rows, write_json
 from wildrobot_cli.cli.eval_view import EvalDisplay, EvalRequest, show_verdict
 from wildrobot_cli.evaluation.compare import Comparison, compare_runs, sim_to_sim
@@ -10,20 +12,31 @@ def run_comparison(request: EvalRequest) -> bool:
     """Measure two runs, or one in several simulations; print and write it, return the verdict."""
     check_json(request.json)
     display = EvalDisplay()
+    measured: list[Comparison] = []
     asked = request.scenarios, request.episodes, request.overrides, request.checkpoint
     try:
         if request.against is None:
-            found = sim_to_sim(request.run, *asked, display.update)
+            sim_to_sim(request.run, *asked, display.update, measured.append)
         else:
-            found = compare_runs(request.run, request.against, *asked, display.update)
+            compare_runs(request.run, request.against, *asked, display.update, measured.append)
     finally:
         display.close()
-    show_comparison(found)
-    reference = found.names[0]
-    results = {"passed": found.passed, "scenarios": found.figures[reference]}
-    others = {name: found.figures[name] for name in found.names[1:]}
-    write_json(request.json, {**results, "compared": others, "differences": found.differences})
-    return found.passed
+        if measured:
+            show_comparison(measured[-1])
+            write_json(request.json, _results(measured[-1]))
+    return measured[-1].passed
+
+
+def _results(found: Comparison) -> dict[str, Any]:
+    reference, *others = found.names
+    missing = {"missing": found.missing} if found.missing else {}
+    return {
+        "passed": found.passed,
+        "scenarios": found.figures[reference],
+        "compared": {name: found.figures[name] for name in others},
+        "differences": found.differences,
+        **missing,
+    }
 
 
 def show_comparison(found: Comparison) -> None:
@@ -34,11 +47,11 @@ def show_comparison(found: Comparison) -> None:
             header = (scenario, reference, name, "difference", "95 % interval", "")
             show_rows("", header, [_row(*item) for item in differences.items()])
     console.print("means of episodes, paired by start and commands")
-    console.print("* more than chance  ** more than chance and the scenario's margin")
+    console.print("* interval excludes 0  ** lies beyond the scenario's margin")
     if not found.strict:
         steps = zip(found.names, found.env_steps, strict=True)
         console.print(", ".join(f"{name}: {count:,} steps of training" for name, count in steps))
-    show_verdict(found.figures[reference])
+    show_verdict(found.figures[reference], found.missing, found.complete)
     if not found.strict:
         return
     for name, scenario, figure in found.flagged():
@@ -46,12 +59,13 @@ def show_comparison(found: Comparison) -> None:
         where = f"{scenario}: {figure} on {name}"
         text = f": {where} differs by {difference:+.4g}, more than its margin and chance allow"
         console.print(mark(False, text))
-    if not found.flagged():
+    if found.complete and not found.flagged():
         console.print(mark(True, ": no difference beyond its margin"))
 
 
 def _row(figure: str, difference: Difference) -> tuple[str, ...]:
-    low, high = difference["ci95"]
+    ends = difference["ci95"]
+    interval = "-" if ends is None else f"{ends[0]:+.3g} .. {ends[1]:+.3g}"
     mark = "**" if difference["flagged"] else "*" if beyond(difference, 0.0) else ""
     sides = (f"{difference[side]:.4g}" for side in ("first", "second"))
-    return figure, *sides, f"{difference['difference']:+.3g}", f"{low:+.3g} .. {high:+.3g}", mark
+    return figure, *sides, f"{difference['difference']:+.3g}", interval, mark

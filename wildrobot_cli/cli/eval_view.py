@@ -18,6 +18,7 @@ from wildrobot_cli.cli.console import (
     write_json,
 )
 from wildrobot_cli.commands.settings import load_config
+from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.evaluation.evaluate import Evaluation, evaluate
 from wildrobot_cli.evaluation.logged import ENDINGS
 from wildrobot_cli.evaluation.run_log import SCENARIO, evaluate_log
@@ -26,6 +27,7 @@ from wildrobot_cli.evaluation.table import (
     describe_gate,
     figure_rows,
     scenario_rows,
+    unmeasured,
 )
 from wildrobot_cli.evaluation.video import animate, check_video_path
 from wildrobot_cli.report.animation import KINDS, Animation, make_animation
@@ -102,31 +104,48 @@ def run_evaluation(request: EvalRequest) -> bool:
     if request.report is not None:
         check_report(request.report)
     display = EvalDisplay()
+    measured: list[Evaluation] = []
     try:
-        evaluation = evaluate(
+        evaluate(
             request.run,
             request.scenarios,
             request.episodes,
             request.overrides,
             request.checkpoint,
             display.update,
+            measured.append,
         )
     finally:
         display.close()
-    show_evaluation(evaluation)
-    write_json(request.json, {"passed": evaluation.passed, "scenarios": evaluation.scenarios})
+        if measured:
+            show_evaluation(measured[-1])
+            write_json(request.json, _results(measured[-1]))
+    evaluation = measured[-1]
     _draw(request, video, evaluation)
     return evaluation.passed
 
 
+def _results(evaluation: Evaluation) -> dict[str, Any]:
+    missing = {"missing": evaluation.missing} if evaluation.missing else {}
+    return {"passed": evaluation.passed, "scenarios": evaluation.scenarios, **missing}
+
+
 def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> None:
-    """Write the animation and the page that were asked for, of the first scenario."""
+    """Write the animation and the page that were asked for, of the first scenario.
+
+    Raises:
+        EnvironmentUnavailable: it does not work here; the page is written, if only the animation
+            failed.
+    """
     if video is None and request.report is None:
         return
-    display = EvalDisplay()
+    display, failure = EvalDisplay(), None
     try:
         robot = load_robot(load_config(request.run.config_file, request.overrides).env.robot)
-        animation = _animation(request, video, robot, evaluation, display)
+        try:
+            animation = _animation(request, video, robot, evaluation, display)
+        except EnvironmentUnavailable as error:
+            animation, failure = Animation(missing=str(error)), error
         if request.report is not None:
             on_progress = partial(display.update, "report")
             write_report(request.report, request.run, robot, evaluation, animation, on_progress)
@@ -134,10 +153,12 @@ def _draw(request: EvalRequest, video: Path | None, evaluation: Evaluation) -> N
         display.close()
     if not animation.missing:
         show_video(request.video, video)
-    elif video is not None:
+    elif video is not None and failure is None:
         console.print(f"no animation: {animation.missing}", soft_wrap=True)
     if request.report is not None:
         console.print(f"report in {request.report}", soft_wrap=True)
+    if failure is not None:
+        raise failure
 
 
 def _animation(
@@ -183,19 +204,23 @@ def show_evaluation(evaluation: Evaluation) -> None:
     else:
         title = f"{title}, {_episodes(evaluation)} episodes each"
         show_rows(title, *scenario_rows(evaluation.scenarios))
-    show_verdict(evaluation.scenarios)
+    show_verdict(evaluation.scenarios, evaluation.missing, evaluation.complete)
 
 
-def show_verdict(scenarios: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print which gates failed, and what was shown without being held to any."""
+def show_verdict(
+    scenarios: Mapping[str, Mapping[str, Any]], missing: Mapping[str, str], complete: bool
+) -> None:
+    """Print which gates failed, what was not held to any, and what was not measured."""
     for name, figures in scenarios.items():
         for gate, verdict in figures["gates"].items():
             if not verdict["passed"]:
                 console.print(mark(False, f": {name}: {describe_gate(gate, verdict)}"))
-    for line in beyond_training(scenarios):
+    for line in (*beyond_training(scenarios), *unmeasured(missing)):
         console.print(line, soft_wrap=True)
     held = [figures["gates"] for figures in scenarios.values() if figures["gates"]]
-    if held and all(verdict["passed"] for gates in held for verdict in gates.values()):
+    if not complete:
+        console.print("incomplete: ended before every scenario was measured", soft_wrap=True)
+    elif held and all(verdict["passed"] for gates in held for verdict in gates.values()):
         console.print(mark(True, f": {sum(map(len, held))} gates held"))
 
 

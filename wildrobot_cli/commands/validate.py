@@ -112,7 +112,8 @@ def _smoke(request: ValidationRequest, on_progress: Callable[[str], None]) -> Sm
     on_progress(f"smoke on {resolve_engine(request.config.env.engine)}")
     with jax.enable_x64(request.precision == "float64"):
         env = WildRobotEnv(request.config.env)
-        return smoke(env, request.config.seed, request.num_envs, request.num_steps)
+        calm = WildRobotEnv(request.config.env.undisturbed())
+        return smoke(env, calm, request.config.seed, request.num_envs, request.num_steps)
 
 
 def _equivalence(request: ValidationRequest, on_progress: Callable[[str], None]) -> Equivalence:

@@ -192,7 +192,7 @@ class WildRobotEnv(Env):
         frequency = frequency_at(self.clock, episode.command, jnp)
         ctrl, burden = self._disturbances.carry(burden, now, self.targets(action))
         wrench = self._disturbances.wrench(burden, now, action.dtype)
-        after = self.engine.step(self.fields(episode), before, ctrl, wrench)
+        after = self.engine.step(self.params(episode), before, ctrl, wrench)
         kept = jax.tree.map(partial(jnp.where, after.ok), after, before)
         angles = kept.qpos[self.robot.qpos_ids]
         encoders, burden = self._disturbances.read(burden, episode.encoders, angles)
@@ -206,11 +206,12 @@ class WildRobotEnv(Env):
             disturbance=burden,
         )
 
-    def fields(self, episode: Episode) -> Params:
-        """The episode's model fields, with its ground laid under what touches it now."""
+    def params(self, episode: Episode) -> Params:
+        """What the engine is to step an episode with: its robot, on the ground below it."""
         if self._terrain is None or episode.ground is None:
             return episode.params
-        return episode.params | self._terrain.planes(episode.ground, episode.physics.sensordata)
+        planes = self._terrain.planes(episode.ground, episode.physics.sensordata)
+        return episode.params | planes
 
     def _now(self, physics: PhysicsState) -> jax.Array:
         """Control steps that were taken. Shape (), int32."""

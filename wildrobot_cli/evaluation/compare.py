@@ -1,17 +1,18 @@
 """The same start states and commands, measured twice: run against run, engine against engine."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from wildrobot_cli.config.loader import load
-from wildrobot_cli.config.scenario import Scenario, load_scenarios
+from wildrobot_cli.config.scenario import Scenario
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.evaluation.differences import Difference, beyond, differences
-from wildrobot_cli.evaluation.gates import check_figures
 from wildrobot_cli.evaluation.measuring import Progress, Subject, measure
+from wildrobot_cli.evaluation.suite import NOT_MEASURED, Missing, awaited, choose, without
 from wildrobot_cli.training.checkpoint_list import checkpoint_of_other
 from wildrobot_cli.training.run_folder import RunFolder, open_run
 
@@ -32,12 +33,34 @@ class Comparison:
     """By name, by scenario, by figure; `flagged` where a margin is passed beyond chance."""
     strict: bool
     """Whether a flagged difference is a failure."""
+    missing: Missing = field(default_factory=dict)
+    """Scenarios that were asked for and have no figures, and why."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether no scenario is still to be measured."""
+        return NOT_MEASURED not in self.missing.values()
 
     @property
     def passed(self) -> bool:
-        """Whether the first one's gates held and, where strict, no difference is flagged."""
+        """Whether it is complete, the first's gates held and, where strict, nothing is flagged."""
         held = all(figures["passed"] for figures in self.figures[self.names[0]].values())
-        return held and not (self.strict and self.flagged())
+        return self.complete and held and not (self.strict and self.flagged())
+
+    def extended(
+        self, scenario: str, figures: dict[str, Figures], found: dict[str, dict[str, Difference]]
+    ) -> Self:
+        """Return the same with one more scenario; its figures and differences are by name."""
+        return replace(
+            self,
+            figures={
+                name: {**done, scenario: figures[name]} for name, done in self.figures.items()
+            },
+            differences={
+                name: {**done, scenario: found[name]} for name, done in self.differences.items()
+            },
+            missing=without(self.missing, scenario),
+        )
 
     def flagged(self) -> list[tuple[str, str, str]]:
         """Name, scenario and figure of the differences beyond their margins."""
@@ -50,6 +73,10 @@ class Comparison:
         ]
 
 
+OnScenario = Callable[[Comparison], None]
+"""Told after each scenario all that is measured."""
+
+
 def compare_runs(
     run: RunFolder | Path | str,
     other: RunFolder | Path | str,
@@ -58,6 +85,7 @@ def compare_runs(
     overrides: tuple[str, ...] = (),
     checkpoint: str | None = None,
     on_progress: Progress | None = None,
+    on_scenario: OnScenario | None = None,
 ) -> Comparison:
     """Measure two runs side by side, under the commands of the first; see `evaluate`.
 
@@ -76,7 +104,8 @@ def compare_runs(
         Subject(first, checkpoint, overrides, episodes),
         Subject(second, checkpoint_of_other(checkpoint), overrides, episodes),
     )
-    return _compare(dict(zip(names, subjects, strict=True)), scenarios, False, on_progress)
+    by_name = dict(zip(names, subjects, strict=True))
+    return _compare(by_name, scenarios, False, on_progress, on_scenario)
 
 
 def sim_to_sim(
@@ -86,6 +115,7 @@ def sim_to_sim(
     overrides: tuple[str, ...] = (),
     checkpoint: str | None = None,
     on_progress: Progress | None = None,
+    on_scenario: OnScenario | None = None,
 ) -> Comparison:
     """Measure a policy on both engines and at half the physics step; see `evaluate`.
 
@@ -97,7 +127,7 @@ def sim_to_sim(
         name: Subject(folder, checkpoint, (*overrides, *changes), episodes)
         for name, changes in simulations(substeps).items()
     }
-    return _compare(subjects, scenarios, True, on_progress)
+    return _compare(subjects, scenarios, True, on_progress, on_scenario)
 
 
 def simulations(substeps: int) -> dict[str, tuple[str, ...]]:
@@ -114,25 +144,42 @@ def _compare(
     names: tuple[str, ...],
     strict: bool,
     on_progress: Progress | None,
+    on_scenario: OnScenario | None,
 ) -> Comparison:
-    scenarios = load_scenarios(names)
-    for scenario in scenarios:
-        check_figures(scenario)
-        for subject in subjects.values():
-            subject.config(scenario)
     reference, *others = subjects
-    figures: dict[str, dict[str, Figures]] = {name: {} for name in subjects}
-    found: dict[str, dict[str, dict[str, Difference]]] = {name: {} for name in others}
-    for scenario in scenarios:
+
+    def check(scenario: Scenario) -> None:
+        subjects[reference].check(scenario)
         task = _task(subjects[reference], scenario)
-        first = measure(subjects[reference], scenario, _named(reference, on_progress))
-        figures[reference][scenario.name] = first.figures
         for name in others:
-            second = measure(subjects[name], scenario, _named(name, on_progress), task)
-            figures[name][scenario.name] = second.figures
-            found[name][scenario.name] = _flagged(differences(first, second), scenario)
+            subjects[name].check(scenario, task)
+
+    chosen, left_out = choose(names, check)
+    missing = left_out | awaited(chosen)
     steps = tuple(subject.policy.env_steps for subject in subjects.values())
-    return Comparison(tuple(subjects), steps, figures, found, strict)
+    nothing: dict[str, dict[str, Any]] = {name: {} for name in subjects}
+    differing: dict[str, dict[str, Any]] = {name: {} for name in others}
+    found = Comparison(tuple(subjects), steps, nothing, differing, strict, missing)
+    for scenario in chosen:
+        found = found.extended(scenario.name, *_compared(subjects, scenario, on_progress))
+        if on_scenario is not None:
+            on_scenario(found)
+    return found
+
+
+def _compared(
+    subjects: dict[str, Subject], scenario: Scenario, on_progress: Progress | None
+) -> tuple[dict[str, Figures], dict[str, dict[str, Difference]]]:
+    """Measure all on one scenario; return the figures and the differences by name."""
+    reference, *others = subjects
+    task = _task(subjects[reference], scenario)
+    first = measure(subjects[reference], scenario, _named(reference, on_progress))
+    figures, found = {reference: first.figures}, {}
+    for name in others:
+        second = measure(subjects[name], scenario, _named(name, on_progress), task)
+        figures[name] = second.figures
+        found[name] = _flagged(differences(first, second), scenario)
+    return figures, found
 
 
 def _task(subject: Subject, scenario: Scenario) -> tuple[str, ...]:

@@ -20,21 +20,37 @@ FIGURES = (
 )
 """Figures of every scenario that are one number, parts after a dot."""
 
+NATURAL = tuple(
+    f"naturalness.{name}"
+    for name in ("joint_rmse_deg", "rom_ratio", "fresh_auc", "sparc", "sparc_reference")
+)
+"""Those of runs with a reference; they are of all episodes together, no episode has its own."""
+
 
 def figure(metrics: Mapping[str, Any], name: str) -> float | None:
-    """Return one of `FIGURES`, None where it is undefined."""
+    """Return one of `FIGURES` or `NATURAL`, None where it is undefined."""
     key, _, part = name.partition(".")
     return metrics[key][part] if part else metrics[key]
 
 
-def check_figures(scenario: Scenario) -> None:
-    """Raise `ConfigError` when a scenario names a figure that there is not."""
-    for section in ("gates", "margins"):
+def check_figures(scenario: Scenario, has_reference: bool) -> None:
+    """Raise `ConfigError` when a scenario names a figure that there is not.
+
+    Args:
+        scenario: whose gates and margins are checked.
+        has_reference: whether the run that it is for has a reference motion.
+    """
+    for section, known in (("gates", (*FIGURES, *NATURAL)), ("margins", FIGURES)):
         for name in getattr(scenario.settings, section):
-            if name not in FIGURES:
-                place = scenario.document.locate((section, name))
+            place = scenario.document.locate((section, name))
+            if name not in known:
                 raise ConfigError(
-                    f"{place}: {section}.{name}: no such figure{suggest(name, FIGURES)}"
+                    f"{place}: {section}.{name}: no such figure{suggest(name, known)}"
+                )
+            if name in NATURAL and not has_reference:
+                raise ConfigError(
+                    f"{place}: {section}.{name}: expected a run with a reference motion, "
+                    "this one has none"
                 )
 
 

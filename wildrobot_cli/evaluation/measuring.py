@@ -12,7 +12,7 @@ from wildrobot_cli.config.scenario import GateConfig, Scenario, WalkConfig
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.evaluation.gates import SUCCESS, judge
+from wildrobot_cli.evaluation.gates import SUCCESS, check_figures, judge
 from wildrobot_cli.evaluation.metrics import ServoLimits, scenario_metrics
 from wildrobot_cli.evaluation.naturalness import naturalness
 from wildrobot_cli.evaluation.rollout import rollout
@@ -26,6 +26,15 @@ POLICYS_OWN = ("robot", "control_period", "action_scale", "observations", "privi
 
 Progress = Callable[[str, float], None]
 """Told what is being measured, and the share of it that is done."""
+
+
+class CannotWalk(ConfigError):
+    """A run has no forward speed for a scenario's walk."""
+
+    def __init__(self, scenario: str, reason: str) -> None:
+        """Say of which scenario, and why."""
+        super().__init__(f"scenario '{scenario}': {reason}")
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -51,6 +60,7 @@ class Subject:
         """Return the run's configuration with the scenario, and overrides, laid over it.
 
         Raises:
+            CannotWalk: it has a walk, and the run no forward speed for it.
             ConfigError: they do not go together.
         """
         file, layer, walk = self.run.config_file, scenario.layer, scenario.settings.walk
@@ -59,8 +69,23 @@ class Subject:
         _check_policys_own(load(Config, file, overrides).env, config.env, scenario)
         if walk is None:
             return config
-        paced = _paced(walk, config.env.commands.forward, scenario.name)
-        return load(Config, file, (*paced, *overrides), layer)
+        speed = _walking_speed(walk, config.env.commands.forward, scenario.name)
+        seconds = walk.distance / speed * walk.slack
+        length, paced = f"env.episode_length={seconds}", f"env.commands.forward=[{speed}, {speed}]"
+        return load(Config, file, (length, *overrides, paced), layer)
+
+    def check(self, scenario: Scenario, task: tuple[str, ...] = ()) -> None:
+        """Raise where the scenario cannot be measured: its environment is built, and not run.
+
+        Raises:
+            CannotWalk: as `config`.
+            ConfigError: as `config`; it names a figure that there is not, or the robot lacks what
+                its environment needs.
+            EnvironmentUnavailable: the engine does not run here.
+        """
+        config = self.config(scenario, task)
+        check_figures(scenario, config.env.reference is not None)
+        WildRobotEnv(config.env)
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,17 +165,21 @@ def _check_policys_own(own: EnvConfig, asked: EnvConfig, scenario: Scenario) -> 
             )
 
 
-def _paced(walk: WalkConfig, forward: Range, name: str) -> tuple[str, ...]:
-    """Overrides that make a run walk so far, at one forward speed of its own range."""
+def _walking_speed(walk: WalkConfig, forward: Range, name: str) -> float:
+    """The one forward speed of a range that a walk is to be at [m/s].
+
+    Raises:
+        CannotWalk: it is not above 0.
+    """
     slowest = max(forward[0], 0.0)
     speed = slowest + walk.pace * (forward[1] - slowest)
     if speed <= 0:
-        raise ConfigError(
-            f"scenario '{name}': a walk of {walk.distance:g} m needs a forward speed above 0, "
-            f"the run's own range {list(forward)} gives {speed:g}; set env.commands.forward"
+        raise CannotWalk(
+            name,
+            f"a walk of {walk.distance:g} m needs a forward speed above 0, "
+            f"the run's own range {list(forward)} gives {speed:g}; set env.commands.forward",
         )
-    seconds = walk.distance / speed * walk.slack
-    return f"env.commands.forward=[{speed}, {speed}]", f"env.episode_length={seconds}"
+    return speed
 
 
 def servo_limits(robot: Robot) -> ServoLimits:

@@ -11,12 +11,11 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.evaluation.gait import first_settled, gait_metrics, mean_or_none, number
+from wildrobot_cli.evaluation.smoothing import averaging_window
 from wildrobot_cli.evaluation.trajectory import Bools, Floats, Ints, Trajectory
 
 Z95 = 1.959963984540054
 """97.5 % quantile of the standard normal distribution."""
-DEFAULT_WINDOW = 1.0
-"""Averaging window of the tracking errors where there is no gait period [s]."""
 COMMAND_JUMP = 0.01
 """Change of a command between two samples that counts as a new command [m/s or rad/s]."""
 SATURATED = 0.98
@@ -157,8 +156,7 @@ def tracking_errors(trajectory: Trajectory) -> tuple[float | None, float | None]
     taken whole, it does not matter whether they are called centred or causal. The time it takes
     to follow a new command counts as error.
     """
-    period = trajectory.gait_period or DEFAULT_WINDOW
-    window, first = max(1, round(period / trajectory.dt)), first_settled(trajectory)
+    window, first = averaging_window(trajectory), first_settled(trajectory)
     measured = np.concatenate([trajectory.velocity, trajectory.yaw_rate[..., None]], axis=-1)
     difference = (trajectory.command - measured)[first:]
     if difference.shape[0] < window:

@@ -2,8 +2,10 @@
 
 import numpy as np
 
-from wildrobot_cli.evaluation.metrics import DEFAULT_WINDOW
 from wildrobot_cli.evaluation.trajectory import Floats, Trajectory
+
+DEFAULT_WINDOW = 1.0
+"""Averaging window where there is no gait period [s]."""
 
 
 def averaging_window(trajectory: Trajectory) -> int:

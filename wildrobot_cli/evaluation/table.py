@@ -40,6 +40,11 @@ def beyond_training(scenarios: Mapping[str, Figures]) -> list[str]:
     ]
 
 
+def unmeasured(missing: Mapping[str, str]) -> list[str]:
+    """Say which scenarios have no figures, and why."""
+    return [f"{name}: {why}" for name, why in missing.items()]
+
+
 def describe_falls(causes: Mapping[str, list[float]]) -> str:
     """Say what most falls were, and when half of them had happened: `7 tilted 4.1 s`."""
     if not causes:
@@ -61,6 +66,7 @@ def fill(figures: Mapping[str, Any], pattern: str, keys: list[str]) -> str:
 _ALL_FIGURES: tuple[tuple[str, ...], ...] = (
     ("successes", "{} of {}", "successes", "episodes"),
     ("95 % interval", "{0[0]:.1%} .. {0[1]:.1%}", "success_ci95"),
+    ("falls", "{}", "falls"),
     ("falls: most common, half by", "", "fall_causes"),
     ("distance [m]", "{:.2f}", "distance_m"),
     ("velocity error [m/s]", "{:.3f}", "velocity_error_mps"),
@@ -76,6 +82,7 @@ _ALL_FIGURES: tuple[tuple[str, ...], ...] = (
     ("torque peak [Nm], saturated", "{:.2f}  {:.2%}", "torque_peak_nm", "torque_saturation"),
     ("motors at their limit", "{:.1%}", "motor_saturation"),
     ("joints beyond no-load speed", "{:.2%}", "overspeed"),
+    ("joint speed, 99th percentile [rad/s]", "{:.2f}", "joint_speed_p99_rps"),
     ("joints beyond speed-torque line", "{:.2%}", "overtorque"),
     ("power [W]", "{:.1f}", "power_w"),
     ("cost of transport", "{:.2f}", "cost_of_transport"),

@@ -38,6 +38,8 @@ DISTANCE = 3.0
 """Distance of the camera from a robot that brings none, in its standing heights."""
 VIEW = (140.0, -12.0)
 """Azimuth and elevation of that camera [deg]."""
+MISSING = "an animation needs Pillow and PyAV: pip install 'wildrobot[video]'"
+"""What is said where a package is missing."""
 
 
 def check_video_path(path: Path) -> Path:
@@ -45,8 +47,11 @@ def check_video_path(path: Path) -> Path:
 
     Raises:
         ConfigError: the name ends in none of `FORMATS`, or its folder is not there.
+        EnvironmentUnavailable: Pillow is missing.
     """
     check_name("--video", path, FORMATS)
+    if find_spec("PIL") is None:
+        raise EnvironmentUnavailable(MISSING)
     if path.suffix.lower() == MP4 and find_spec("av") is None:
         return path.with_suffix(".gif")
     return path
@@ -124,9 +129,7 @@ def write_video(
         with whole(path) as unfinished:
             encode(unfinished, path.suffix.lower(), frames(), stride * dt)
     except ImportError:
-        raise EnvironmentUnavailable(
-            "an animation needs Pillow and PyAV: pip install 'wildrobot[video]'"
-        ) from None
+        raise EnvironmentUnavailable(MISSING) from None
     except OSError as error:
         raise EnvironmentUnavailable(f"{path}: cannot write: {error.strerror}") from error
 

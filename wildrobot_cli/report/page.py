@@ -12,6 +12,7 @@ from wildrobot_cli.evaluation.table import (
     describe_gate,
     figure_rows,
     scenario_rows,
+    unmeasured,
 )
 from wildrobot_cli.report.animation import Animation
 from wildrobot_cli.report.drawing import STYLE, Picture
@@ -88,7 +89,7 @@ def write_report(
         passed=evaluation.passed,
         held=sum(len(figures["gates"]) for figures in evaluation.scenarios.values()),
         broken=_broken(evaluation),
-        beyond=beyond_training(evaluation.scenarios),
+        beyond=[*beyond_training(evaluation.scenarios), *unmeasured(evaluation.missing)],
         facts=_facts(run, evaluation),
         shown=name,
         rows=figure_rows(evaluation.scenarios[name]),
@@ -115,7 +116,9 @@ def _sections(
     made.append(Section(f"Servos: {name}", servo_pictures(first, robot)))
     on_progress(0.8)
     for other, trajectory in others:
-        made.append(Section(f"Scenario {other}", tracking_pictures(trajectory)[:2], folded=True))
+        drawn, episodes = trajectory.episodes, evaluation.scenarios[other]["episodes"]
+        title = f"Scenario {other}" + (f", {drawn} of {episodes} episodes" * (drawn < episodes))
+        made.append(Section(title, tracking_pictures(trajectory)[:2], folded=True))
     made.append(Section("Learning", learning_pictures(list(read_metrics(run)), config)))
     on_progress(1.0)
     return made

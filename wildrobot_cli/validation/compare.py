@@ -96,7 +96,7 @@ def advance(env: WildRobotEnv, before: State, targets: jax.Array) -> PhysicsStat
 
     def step(episode: Episode, ctrl: jax.Array) -> PhysicsState:
         wrench = jnp.zeros(6, ctrl.dtype)
-        return env.engine.step(episode.params, episode.physics, ctrl, wrench)
+        return env.engine.step(env.params(episode), episode.physics, ctrl, wrench)
 
     batched = jax.jit(jax.vmap(step))
     episodes = before.pipeline_state
