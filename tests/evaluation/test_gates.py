@@ -49,6 +49,13 @@ def test_each_gate_of_walk50_catches_the_servo_that_it_is_for(torque, speed, gat
     assert gate in failed(joints(torque, speed), gates_of("walk50"))
 
 
+@pytest.mark.parametrize("name", [scenario.name for scenario in load_scenarios(("all",))])
+def test_no_scenario_passes_a_robot_that_stands_or_walks_in_circles(name):
+    asked = (0.3, 0.0, 0.0)
+    assert "velocity_error_mps" in failed(moving((0.0, 0.0, 0.0), asked), gates_of(name))
+    assert "heading_drift_deg" in failed(moving((0.3, 0.0, 0.2), asked), gates_of(name))
+
+
 def test_a_walk_of_49_9_m_fails_walk50_and_one_of_50_1_m_does_not():
     (scenario,) = load_scenarios(("walk50",))
     distance = scenario.settings.walk.distance
