@@ -1,11 +1,13 @@
 """What of a GPU's measurement can be proved without one."""
 
+import json
 import os
 
 import pytest
 
 from wildrobot_cli.bench import gpu
 from wildrobot_cli.bench.rows import Row
+from wildrobot_cli.cli import bench_view
 from wildrobot_cli.commands import bench, settings
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable
 
@@ -44,7 +46,7 @@ def test_products_are_in_full_precision_unless_the_user_says_otherwise():
 def measured(monkeypatch):
     """A function: which error measuring a row gives, to what a measurement on a GPU finds."""
 
-    def run(failing, wanted=("physics", "train")):
+    def run(failing, wanted=("physics", "train"), show=None):
         def measure(subjects, turns, on_progress, environment):
             (subject,) = subjects
             if error := failing(subject):
@@ -60,6 +62,8 @@ def measured(monkeypatch):
         monkeypatch.setattr(gpu, "require_gpu", lambda: None)
         monkeypatch.setattr(gpu, "has_warp", lambda: True)
         request = bench.make_request("ppo.yaml", (), None, None, (1024, 2048), wanted, True, None)
+        if show is not None:
+            return bench_view.run_benchmark(request, show, None)
         return bench.bench(request, lambda _: None)
 
     return run
@@ -77,6 +81,20 @@ def test_a_row_that_does_not_run_costs_no_other(measured):
     assert len(noted) == 2
     assert found.largest["warp"] == 1024 < found.largest["jax"] == gpu.LARGEST
     assert "where the time of a training iteration goes: no room for it" in found.left_out
+
+
+def test_what_was_measured_outlives_an_interruption(measured, capsys, tmp_path):
+    """Hours may lie behind the first rows."""
+
+    def failing(subject):
+        return KeyboardInterrupt() if subject.what == "train" else None
+
+    with pytest.raises(KeyboardInterrupt):
+        measured(failing, show=tmp_path / "rows.json")
+    results = json.loads((tmp_path / "rows.json").read_text())
+    assert [row["what"] for row in results["rows"]] == ["physics", "physics"]
+    assert results["passed"] is False
+    assert "incomplete: ended before all was measured" in capsys.readouterr().out
 
 
 def test_training_is_held_against_the_physics_of_its_own_kind(measured):

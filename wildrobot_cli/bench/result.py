@@ -33,11 +33,13 @@ class BenchResult:
     """What was not measured, and why."""
     changes: list[Change] = field(default_factory=list)
     """Against an earlier measurement."""
+    complete: bool = True
+    """Whether all was measured that was asked for, or noted in `left_out`."""
 
     @property
     def passed(self) -> bool:
-        """Whether nothing became slower than in an earlier measurement."""
-        return not any(change.is_regression for change in self.changes)
+        """Whether all was measured, and nothing slower than in an earlier measurement."""
+        return self.complete and not any(change.is_regression for change in self.changes)
 
     @property
     def ratios(self) -> dict[str, float | None]:

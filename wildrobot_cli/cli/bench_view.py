@@ -28,14 +28,23 @@ def run_benchmark(request: BenchRequest, json: Path | None, plot: Path | None) -
     check_json(json)
     if plot is not None:
         check_plot(plot)
-    with stages() as show:
-        result = bench(request, show)
+    begun: list[BenchResult] = []
+    try:
+        with stages() as show:
+            bench(request, show, begun.append)
+    finally:
+        if begun and (begun[0].complete or begun[0].rows):
+            _report(begun[0], json, plot)
+    return begun[0].passed
+
+
+def _report(result: BenchResult, json: Path | None, plot: Path | None) -> None:
+    """Print what was measured, and write what was asked."""
     _show(result)
     write_json(json, result.to_json())
     if plot is not None and result.rows:
         plot_rows(plot, result.rows)
         console.print(f"plot in {plot}")
-    return result.passed
 
 
 def _show(result: BenchResult) -> None:
@@ -95,6 +104,8 @@ def _show_rest(result: BenchResult) -> None:
         console.print(f"training as configured, {steps}: {duration(result.time_to_walk_s)}")
     for text in result.left_out:
         console.print(f"not measured: {text}", style="yellow")
+    if not result.complete:
+        console.print("incomplete: ended before all was measured", style="yellow")
     for change in result.changes:
         _show_change(change)
     if result.changes:

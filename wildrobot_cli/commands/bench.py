@@ -1,7 +1,7 @@
 """`wildrobot bench`: how fast physics, environment and training are here, and beside others."""
 
 import importlib.util
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -88,8 +88,18 @@ def make_request(
     return BenchRequest(configs, wanted, engines, on_gpu, against, TURNS)
 
 
-def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
+def bench(
+    request: BenchRequest,
+    on_progress: OnProgress,
+    on_begin: Callable[[BenchResult], None] | None = None,
+) -> BenchResult:
     """Measure.
+
+    Args:
+        request: what was asked.
+        on_progress: called with what is being done.
+        on_begin: called with the result before anything is in it: it holds what was measured when
+            the measurement is ended early.
 
     Raises:
         ConfigError: the configuration or the earlier measurement is wrong.
@@ -108,10 +118,14 @@ def bench(request: BenchRequest, on_progress: OnProgress) -> BenchResult:
         robot=first.env.robot,
         yardstick=YARDSTICK if own and not request.gpu else "physics",
     )
+    if on_begin is not None:
+        on_begin(result)
+    result.complete = False
     if request.gpu:
         _measure_gpu(request, result, on_progress)
     else:
         _measure_cpu(request, result, on_progress)
+    result.complete = True
     if request.against:
         result.changes = compare(result.rows, before)
         named = [row.name for row in missing(result.rows, before)]
