@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import jax
 import mujoco
@@ -45,19 +46,21 @@ def build_rig(robot, model, cases) -> Callable[[str], Rig]:
     return build_once
 
 
-@pytest.fixture(scope="session", params=ENGINES)
+def each_engine(mark: pytest.MarkDecorator) -> list[Any]:
+    """All engines; those that compile for long are marked."""
+    return [
+        pytest.param(name, marks=[mark] if kind.compiles_long else [])
+        for name, kind in ENGINES.items()
+    ]
+
+
+@pytest.fixture(scope="session", params=each_engine(pytest.mark.long))
 def rig(request, build_rig) -> Rig:
     """Each engine in turn, for tests that need no program but the shared ones."""
     return build_rig(request.param)
 
 
-@pytest.fixture(
-    scope="session",
-    params=[
-        pytest.param(name, marks=[pytest.mark.slow] if kind.compiles_long else [])
-        for name, kind in ENGINES.items()
-    ],
-)
+@pytest.fixture(scope="session", params=each_engine(pytest.mark.slow))
 def compiling_rig(request, build_rig) -> Rig:
     """Each engine in turn, for tests that compile other programs of it."""
     return build_rig(request.param)
