@@ -173,7 +173,7 @@ def test_null_removes_a_term(tmp_path):
         ),
         (
             "env.terrain={slope: [0, 5]}",
-            "env.terrain: slope: expected at most 0.79 [rad], got 5.0",
+            "env.terrain.slope: expected at most 0.79 [rad], got 5.0",
         ),
         (
             "ppo.mujoco.num_envs=3",

@@ -208,7 +208,7 @@ def test_preview_plots_a_clip(command, tmp_path):
 
 def test_a_preview_is_a_gif_where_nothing_encodes_mp4_and_says_so(tmp_path, monkeypatch):
     written = []
-    monkeypatch.setattr(video, "find_spec", lambda name: None)
+    monkeypatch.setattr(video, "find_spec", lambda name: name != "av" or None)
     monkeypatch.setattr(video, "write_video", lambda path, *_: written.append(path))
     assert motion.preview("wildrobot", "walk_020", tmp_path / "a.mp4", None) == tmp_path / "a.gif"
     assert written == [tmp_path / "a.gif"]

@@ -118,7 +118,7 @@ def test_max_minutes_ends_a_training_early_and_says_so(tiny_config, tmp_path):
 def test_a_diverged_loss_stops_before_it_is_saved(tiny_config, tmp_path):
     ppo = tiny_config.ppo.model_copy(update={"reward_scale": 1e30})
     config = tiny_config.model_copy(update={"ppo": ppo})
-    with pytest.raises(TrainingDiverged, match=r"\. A smaller ppo\.learning_rate"):
+    with pytest.raises(TrainingDiverged, match="What was saved before is whole"):
         train(config, tmp_path, "diverged")
     assert not list_checkpoints(tmp_path / "diverged" / "checkpoints")
 

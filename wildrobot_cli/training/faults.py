@@ -18,7 +18,6 @@ import numpy as np
 from wildrobot_cli.env.environment import WildRobotEnv
 from wildrobot_cli.errors import ConfigError, EnvironmentUnavailable, RunError, WildRobotError
 from wildrobot_cli.runtime.bundles.archives import read_arrays
-from wildrobot_cli.training.checkpoint_list import list_checkpoints
 from wildrobot_cli.training.learner import Recording
 from wildrobot_cli.training.run_folder import RunFolder
 
@@ -124,10 +123,9 @@ class FlightRecorder:
         reward = np.abs(jax.device_get(recording.reward)).max(axis=1)
         wild = np.where(np.isfinite(speed) & np.isfinite(reward), speed, np.inf)
         path = self._write(env_steps, int(np.argmax(wild)), recording.ended.shape[1] - 1, reason)
-        kept = "The last checkpoint is whole; a" if list_checkpoints(self._run.checkpoints) else "A"
         raise TrainingDiverged(
             f"{_told(path, f'{self._run.path}: {reason}')}. "
-            f"{kept} smaller ppo.learning_rate often helps"
+            "What was saved before is whole; a smaller ppo.learning_rate often helps"
         )
 
     def _write(self, env_steps: int, env: int, step: int, reason: str) -> Path:
