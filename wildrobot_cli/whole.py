@@ -1,5 +1,6 @@
 """Files that a reader sees as they were or as they are now, never a part of them."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -39,3 +40,12 @@ def whole(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def keep(path: Path) -> None:
+    """Have on the disk a file's content, or which files a folder holds."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

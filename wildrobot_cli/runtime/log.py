@@ -21,7 +21,7 @@ from wildrobot_cli.runtime.bundles.archives import read_arrays
 from wildrobot_cli.runtime.bundles.description import Description
 from wildrobot_cli.runtime.control.estimator import Sensors
 from wildrobot_cli.runtime.control.supervisor import Event, Mode, Order
-from wildrobot_cli.whole import whole
+from wildrobot_cli.whole import keep, whole
 
 ROWS, EVENTS = "log.npz", "events.jsonl"
 UNFINISHED, HEADER = "rows.bin", "policy.json"
@@ -103,7 +103,7 @@ class RunLog:
             with whole(path) as unfinished, unfinished.open("wb") as file:
                 np.savez_compressed(file, description=text, **self.columns())  # type: ignore[arg-type]
                 _hand_over(file)
-            _keep_names(self.folder)
+            keep(self.folder)
             for name in (UNFINISHED, HEADER):
                 (self.folder / name).unlink()
         return path
@@ -133,7 +133,7 @@ class RunLog:
             file.write(data)
             _hand_over(file)
             if not after:
-                _keep_names(self.folder)
+                keep(self.folder)
 
     @contextmanager
     def _writing(self, name: str) -> Iterator[Path]:
@@ -151,15 +151,6 @@ def _hand_over(file: IO[bytes]) -> None:
     """Have a file's content on the disk."""
     file.flush()
     os.fsync(file.fileno())
-
-
-def _keep_names(folder: Path) -> None:
-    """Have on the disk which files a folder holds: their content alone is no use."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _flat(row: Row) -> tuple[Any, ...]:

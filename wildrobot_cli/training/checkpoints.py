@@ -23,6 +23,7 @@ from brax.training.types import UInt64
 
 from wildrobot_cli.errors import EnvironmentUnavailable, RunError
 from wildrobot_cli.training.checkpoint_list import MANIFEST, Score
+from wildrobot_cli.whole import keep
 
 POLICY, TRAINER = "policy", "trainer"
 _OS_ERROR = re.compile(r"os_error_code='(\d+)'")
@@ -72,7 +73,7 @@ def save(
         _flush(partial)
         shutil.rmtree(final, ignore_errors=True)
         partial.rename(final)
-        _sync(folder)
+        keep(folder)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise EnvironmentUnavailable(
@@ -197,16 +198,7 @@ def _plain(tree: Any) -> Any:
 def _flush(folder: Path) -> None:
     """Have the disk hold a folder and all that is in it."""
     for path in (*folder.rglob("*"), folder):
-        _sync(path)
-
-
-def _sync(path: Path) -> None:
-    """Have the disk hold a file, or the names in a folder."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        keep(path)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -5,7 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -220,7 +220,7 @@ def _learn(
         saver.save(state, clock.iterations)
     _raise_if_stopped(stop, run, clock)
     if not clock.timed and (before := read_summary(run)):
-        return before
+        return replace(before, run=str(run.path))
     result = TrainingResult(
         run=str(run.path),
         env_steps=clock.env_steps,
