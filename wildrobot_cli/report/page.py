@@ -117,8 +117,8 @@ def _sections(
     on_progress(0.8)
     for other, trajectory in others:
         drawn, episodes = trajectory.episodes, evaluation.scenarios[other]["episodes"]
-        title = f"Scenario {other}" + (f", {drawn} of {episodes} episodes" * (drawn < episodes))
-        made.append(Section(title, tracking_pictures(trajectory)[:2], folded=True))
+        some = f", {drawn} of {episodes} episodes" if drawn < episodes else ""
+        made.append(Section(f"Scenario {other}{some}", tracking_pictures(trajectory)[:2], folded=True))
     made.append(Section("Learning", learning_pictures(list(read_metrics(run)), config)))
     on_progress(1.0)
     return made
