@@ -118,7 +118,9 @@ def _sections(
     for other, trajectory in others:
         drawn, episodes = trajectory.episodes, evaluation.scenarios[other]["episodes"]
         some = f", {drawn} of {episodes} episodes" if drawn < episodes else ""
-        made.append(Section(f"Scenario {other}{some}", tracking_pictures(trajectory)[:2], folded=True))
+        made.append(
+            Section(f"Scenario {other}{some}", tracking_pictures(trajectory)[:2], folded=True)
+        )
     made.append(Section("Learning", learning_pictures(list(read_metrics(run)), config)))
     on_progress(1.0)
     return made
