@@ -19,7 +19,8 @@ ENVS, STEPS = 64, 12
 
 @pytest.fixture(scope="module")
 def config():
-    return EnvConfig.from_file("ppo_amp.yaml", ("env.engine=mujoco",))
+    overrides = ("env.engine=mujoco", "env.resets.velocity_noise=0.05")
+    return EnvConfig.from_file("ppo_amp.yaml", overrides)
 
 
 @pytest.fixture(scope="module")
