@@ -196,7 +196,13 @@ def show_log(folder: Path, json: Path | None) -> bool:
 
 
 def show_evaluation(evaluation: Evaluation) -> None:
-    """Print an evaluation's figures and its verdict: one row a scenario where there are more."""
+    """Print an evaluation's figures and its verdict."""
+    show_figures(evaluation)
+    show_verdict(evaluation.scenarios, evaluation.missing, evaluation.complete)
+
+
+def show_figures(evaluation: Evaluation) -> None:
+    """Print an evaluation's figures: one row a scenario where there are more."""
     title = f"{evaluation.run} after {evaluation.env_steps:,} steps"
     if len(evaluation.scenarios) == 1:
         ((name, figures),) = evaluation.scenarios.items()
@@ -204,7 +210,6 @@ def show_evaluation(evaluation: Evaluation) -> None:
     else:
         title = f"{title}, {_episodes(evaluation)} episodes each"
         show_rows(title, *scenario_rows(evaluation.scenarios))
-    show_verdict(evaluation.scenarios, evaluation.missing, evaluation.complete)
 
 
 def show_verdict(

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from wildrobot_cli.cli.console import check_json, console, duration, write_json
-from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation
+from wildrobot_cli.cli.eval_view import EvalDisplay, show_evaluation, show_figures
 from wildrobot_cli.config.schema import Config
 from wildrobot_cli.evaluation.evaluate import Evaluation
 from wildrobot_cli.training.progress import Forecast, Progress
@@ -157,9 +157,10 @@ def _show_result(request: TrainRequest, result: TrainingResult, evaluation: Eval
     )
     if not result.reproducible:
         console.print("on this device the same seed may give other parameters next time")
-    show_evaluation(evaluation)
     if request.verify:
+        show_figures(evaluation)
         console.print("verified: it trains, saves and measures here; nothing was kept")
     else:
+        show_evaluation(evaluation)
         console.print(f"saved in {result.run}; measure it again:\n  wildrobot eval {result.run}")
     write_json(request.json, {**asdict(result), "eval": evaluation.scenarios})

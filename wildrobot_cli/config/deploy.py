@@ -29,7 +29,7 @@ class SafetyConfig(Model):
     torque_time: Positive
     """How long [s]."""
     missed_readings: Count
-    """Control periods without a reading of the sensors that stop the robot."""
+    """Control periods without the sensors, or a servo's answer, that stop the robot."""
     stale_joint: Count
     """Age of a joint's reading that stops the robot [control periods]."""
     frozen_imu: Count

@@ -21,7 +21,7 @@ EngineName = Literal["mujoco", "mjx"]
 
 
 class Term(Model):
-    """One named term: its weight, and the parameters of the function of that name."""
+    """One named term, with the parameters of the function of that name."""
 
     model_config = ConfigDict(extra="allow", frozen=True, allow_inf_nan=False)
 

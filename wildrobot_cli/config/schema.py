@@ -30,7 +30,7 @@ class CheckpointConfig(Model):
 
 
 class EvalConfig(Model):
-    """The evaluation at the end of training."""
+    """The evaluation at the end of training, and of `wildrobot eval` unless told otherwise."""
 
     episodes: Count
     """Rollouts of one full episode each."""

@@ -30,9 +30,10 @@ class BankResetWrapper(Wrapper):
     """Restart finished episodes from a bank of start states that is kept fresh.
 
     A full reset for every environment at every step is waste; Brax's own wrapper restarts an
-    environment from its one first state forever. Here each restart draws from prepared states, an
-    eighth as many as there are environments, of which a part is made anew every `REFRESH_EVERY`
-    steps. The bank travels in `state.info`, so that it is saved and restored with the state.
+    environment from its one first state forever. Here each restart draws from prepared states
+    (`bank_size`: an eighth as many as there are environments, 64 at least), of which a part is made
+    anew every `REFRESH_EVERY` steps. The bank travels in `state.info`, so that it is saved and
+    restored with the state.
     """
 
     def reset(self, rng: jax.Array) -> State:

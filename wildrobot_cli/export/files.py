@@ -105,7 +105,9 @@ def readme(document: Mapping[str, Any]) -> str:
     """Tell a robot's owner what is in the folder and how to use it."""
     joints, training = document["joints"], document["training"]
     terms = "\n".join(
-        "| {name} | {slice[0]}..{slice[1]} | {unit} | {scale} | {frame} |".format(**term)
+        "| {name} | {slice[0]}..{slice[1]} | {history} | {unit} | {scale} | {frame} |".format(
+            **term
+        )
         for term in document["observation"]
     )
     names = "forward [m/s]", "leftward [m/s]", "turning [rad/s]"
@@ -145,8 +147,8 @@ Run it from another folder, with the path of this one for BUNDLE: nothing is eve
 
 Every {control_period} s: read the sensors, build the observation, run the model, write the targets.
 
-| observation | places | unit | scale | frame |
-| --- | --- | --- | --- | --- |
+| observation | places | earlier steps | unit | scale | frame |
+| --- | --- | --- | --- | --- | --- |
 {terms}
 
 Commands that it was trained for:

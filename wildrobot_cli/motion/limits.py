@@ -22,7 +22,7 @@ class CheckLimits(Model):
     joint_margin: NonNegative
     """Least distance from a joint limit [rad]."""
     leg_gap: NonNegative
-    """Least distance between the legs; must be above [m]."""
+    """Least distance between the legs [m]."""
     joint_speed: Positive
     """Largest joint speed, in no-load speeds."""
     torque: Positive

@@ -30,7 +30,7 @@ MAX_DUMPS = 10
 
 
 class TrainingDiverged(WildRobotError):
-    """A loss, a gradient or the observations left the finite numbers; nothing of it was saved."""
+    """A loss, a parameter or the observations left the finite numbers; nothing of it was saved."""
 
 
 @dataclass(frozen=True)
