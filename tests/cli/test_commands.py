@@ -119,7 +119,7 @@ def test_a_training_whose_policy_fails_its_gates_is_exit_code_1(command, fallen,
 def test_a_smoke_run_is_held_to_no_gates(command, fallen):
     done = command("train", "--verify")
     assert done.code == 0
-    assert "FAILED: flat" in done.out
+    assert "FAILED" not in done.out
     assert "verified: it trains, saves and measures here" in done.out
 
 
