@@ -52,14 +52,17 @@ def mirror_joints(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
     """Return each joint's partner on the other side, and the sign of its mirror image.
 
     Partners are told by their names, `left` for `right`. A rotation about y keeps its sign in
-    the mirror, one about x or z changes it. Shapes (n,), int and float32.
+    the mirror, one about x or z changes it: of the world, at home, as bodies' own frames may
+    be turned any way. Shapes (n,), int and float32.
 
     Raises:
         ConfigError: a joint has no partner.
     """
-    names, model = robot.joint_names, robot.model
+    names, model, data = robot.joint_names, robot.model, mujoco.MjData(robot.model)
     partners = [_partner(robot, name) for name in names]
-    axes = np.array([model.jnt_axis[model.joint(name).id] for name in names])
+    data.qpos[:] = robot.home_qpos
+    mujoco.mj_kinematics(model, data)
+    axes = np.array([data.xaxis[model.joint(name).id] for name in names])
     hinge = [model.jnt_type[model.joint(name).id] == mujoco.mjtJoint.mjJNT_HINGE for name in names]
     across = np.abs(axes[:, 1]) > np.abs(axes[:, [0, 2]]).max(axis=1)
     same = (axes * axes[partners]).sum(axis=1) > 0
