@@ -40,7 +40,6 @@ def test_verify_trains_and_measures_and_leaves_nothing_behind(verified):
     results = json.loads((folder / "out.json").read_text())
     assert results["finished"]
     assert results["eval"]["flat"]["episodes"] == 4
-    assert "FAILED" not in done.stdout, "two seconds of training are held to no gate"
 
 
 @pytest.mark.long

@@ -1,9 +1,12 @@
 import numpy as np
 import pytest
 
+from wildrobot_cli import load_robot
+from wildrobot_cli.config.resources import asset_dir
+from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.clip import positions
 from wildrobot_cli.motion.kinematics import kinematics
-from wildrobot_cli.motion.mirror import mirror
+from wildrobot_cli.motion.mirror import mirror, mirror_joints
 
 
 def test_twice_is_the_clip_again(robot, swaying):
@@ -35,3 +38,43 @@ def test_the_robot_is_its_own_mirror_image(robot):
         assert left.mass == right.mass
         np.testing.assert_array_equal(left.inertia, right.inertia)
         np.testing.assert_array_equal(left.ipos * [1, -1, 1], right.ipos)
+
+
+def test_how_a_body_is_turned_in_its_parent_changes_nothing(robot):
+    """CAD programs turn bodies as they like: here a roll joint's axis is y of its own body."""
+
+    def turn(spec):
+        for side in ("left", "right"):
+            forward, leftward, up = spec.site(f"{side}_sole").pos
+            spec.body(f"{side}_foot").quat = [np.sqrt(0.5), 0, 0, np.sqrt(0.5)]
+            spec.joint(f"{side}_foot_roll").axis = [0, -1, 0]
+            spec.site(f"{side}_sole").pos = [leftward, -forward, up]
+
+    for ours, theirs in zip(mirror_joints(robot.variant(turn)), mirror_joints(robot), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_an_axis_the_other_way_round_changes_the_sign_of_the_pair(robot):
+    def flip(spec):
+        spec.joint("right_knee_pitch").axis = [0, -1, 0]
+
+    knees = [robot.joint_names.index(f"{side}_knee_pitch") for side in ("left", "right")]
+    before, after = mirror_joints(robot)[1], mirror_joints(robot.variant(flip))[1]
+    np.testing.assert_array_equal(np.flatnonzero(before != after), knees)
+
+
+def test_names_that_do_not_tell_sides_are_refused(tmp_path):
+    """Each joint would be its own partner: no mirror's image, and a limp to be learned from it."""
+    for name in ("wildrobot.xml", "wildrobot.yaml"):
+        text = (asset_dir() / name).read_text()
+        (tmp_path / name).write_text(text.replace("left_", "l_").replace("right_", "r_"))
+    with pytest.raises(ConfigError, match=r"soles \d+ mm away .* 'left' and 'right'"):
+        mirror_joints(load_robot(tmp_path / "wildrobot.yaml"))
+
+
+def test_legs_of_two_lengths_are_refused(robot):
+    def shorten(spec):
+        spec.body("left_lower_leg").pos = [0, 0, -0.187]
+
+    with pytest.raises(ConfigError, match=r"soles 5 mm away"):
+        mirror_joints(robot.variant(shorten))

@@ -193,11 +193,3 @@ def test_a_joint_without_a_partner_is_refused(config, robot):
     env.robot = replace(robot, joint_names=names)
     with pytest.raises(ConfigError, match=r"no partner .*set ppo\.symmetric: false"):
         symmetry_of(env)
-
-
-def test_partners_and_signs_that_are_no_mirrors_are_refused(config, robot, monkeypatch):
-    """As of a robot whose joints' names do not tell sides: each would be its own partner."""
-    own = np.arange(len(robot.joint_names)), np.ones(len(robot.joint_names), np.float32)
-    monkeypatch.setattr("wildrobot_cli.training.symmetry.mirror_joints", lambda _: own)
-    with pytest.raises(ConfigError, match=r"soles \d+ mm away .* ppo\.symmetric: false"):
-        symmetry_of(WildRobotEnv(config.env))

@@ -7,6 +7,7 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.clip import Clip
+from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.robot import Robot
 
 SUFFIX = "_mirrored"
@@ -19,13 +20,15 @@ RATES = np.array([-1.0, 1.0, -1.0])
 COMMAND = np.array([1.0, -1.0, -1.0])
 """Signs of the image of a command: forward, leftward, turning."""
 _QUATERNION = np.array([1.0, -1.0, 1.0, -1.0])
+_POSES, _BEND, _NEAR = 8, 0.3, 2e-3
+"""Poses that are looked at in the mirror, how far from home [rad]; what is near enough [m]."""
 
 
 def mirror(robot: Robot, clip: Clip) -> Clip:
     """Mirror a clip whose joints are in the robot's order.
 
     Raises:
-        ConfigError: a joint of the robot has no partner.
+        ConfigError: as `mirror_joints`.
     """
     linear = clip.velocity[:, :3] * VECTOR
     rates = clip.velocity[:, 3:6] * RATES
@@ -52,22 +55,51 @@ def mirror_joints(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
     """Return each joint's partner on the other side, and the sign of its mirror image.
 
     Partners are told by their names, `left` for `right`. A rotation about y keeps its sign in
-    the mirror, one about x or z changes it: of the world, at home, as bodies' own frames may
-    be turned any way. Shapes (n,), int and float32.
+    the mirror, one about x or z changes it: of the root, as bodies' own frames may be turned
+    any way. Shapes (n,), int and float32.
 
     Raises:
-        ConfigError: a joint has no partner.
+        ConfigError: a joint has no partner, or the soles are not where a mirror would show them.
     """
-    names, model, data = robot.joint_names, robot.model, mujoco.MjData(robot.model)
-    partners = [_partner(robot, name) for name in names]
-    data.qpos[:] = robot.home_qpos
-    mujoco.mj_kinematics(model, data)
+    names, model, data = robot.joint_names, robot.model, _at_home(robot)
+    partners = np.array([_partner(robot, name) for name in names])
     axes = np.array([data.xaxis[model.joint(name).id] for name in names])
     hinge = [model.jnt_type[model.joint(name).id] == mujoco.mjtJoint.mjJNT_HINGE for name in names]
     across = np.abs(axes[:, 1]) > np.abs(axes[:, [0, 2]]).max(axis=1)
     same = (axes * axes[partners]).sum(axis=1) > 0
     signs = np.where(across == hinge, 1.0, -1.0) * np.where(same, 1.0, -1.0)
-    return np.array(partners), signs.astype(np.float32)
+    apart = _apart(robot, data, partners, signs)
+    if apart > _NEAR:
+        raise ConfigError(
+            f"robot '{robot.name}': mirrored joint angles put its soles {1e3 * apart:.0f} mm away "
+            "from where a mirror shows them; joints that are partners differ in the words 'left' "
+            "and 'right' of their names"
+        )
+    return partners, signs.astype(np.float32)
+
+
+def _at_home(robot: Robot) -> mujoco.MjData:
+    """The robot's kinematics in its home pose, its root in the world's origin."""
+    data = mujoco.MjData(robot.model)
+    data.qpos[:] = robot.home_qpos
+    data.qpos[robot.root_qpos] = 0, 0, 0, 1, 0, 0, 0
+    mujoco.mj_kinematics(robot.model, data)
+    return data
+
+
+def _apart(robot: Robot, data: mujoco.MjData, partners: np.ndarray, signs: np.ndarray) -> float:
+    """How far soles are from where a mirror shows them, at worst of some poses [m]."""
+    sites = list(sole_sites(robot))
+
+    def soles(angles: np.ndarray) -> np.ndarray:
+        data.qpos[robot.qpos_ids] = angles
+        mujoco.mj_kinematics(robot.model, data)
+        return data.site_xpos[sites].copy()
+
+    home = robot.home_qpos[robot.qpos_ids]
+    poses = home + np.random.default_rng(0).uniform(-_BEND, _BEND, (_POSES, len(home)))
+    gaps = [soles(pose[partners] * signs) - soles(pose)[::-1] * VECTOR for pose in poses]
+    return float(np.abs(gaps).max())
 
 
 def _partner(robot: Robot, name: str) -> int:

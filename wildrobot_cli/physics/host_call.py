@@ -20,7 +20,7 @@ HostFunction = Callable[[list[np.ndarray], list[np.ndarray]], None]
 
 _TYPES = {1: np.bool_, 4: np.int32, 5: np.int64, 8: np.uint32, 11: np.float32, 12: np.float64}
 _DTYPES = {number: np.dtype(kind) for number, kind in _TYPES.items()}
-"""Made once: making one takes longer than viewing a buffer."""
+"""XLA's numbers, as types made once: making one takes longer than viewing a buffer."""
 _EXECUTE, _METADATA, _INTERNAL = 3, 1, 13
 
 

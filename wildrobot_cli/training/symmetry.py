@@ -21,16 +21,12 @@ from brax.training.networks import FeedForwardNetwork
 
 from wildrobot_cli.env.environment import POLICY_KEY, VALUE_KEY, WildRobotEnv
 from wildrobot_cli.errors import ConfigError
-from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.motion.mirror import COMMAND, RATES, VECTOR, mirror_joints
 from wildrobot_cli.robot import Robot
 
 _OTHERWISE = "for such a robot set ppo.symmetric: false"
 _STRAIGHT = 1e-3
 """How crooked a symmetric robot may be [rad]."""
-_POSES, _BEND, _NEAR = 8, 0.3, 2e-3
-"""Poses whose mirror images are looked at, how far they are from home [rad], and how far a sole may
-be from where the mirror shows it [m]."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +75,6 @@ def symmetry_of(env: WildRobotEnv) -> Symmetry:
     except ConfigError as error:
         raise ConfigError(f"{error}; {_OTHERWISE}") from None
     _check_pose(robot, joints)
-    _check_shape(robot, joints)
     images = term_images(joints)
     seen = [_joined([images[name]] * (1 + terms[name].history)) for name in policy]
     privileged = [images[name] for name in env.config.privileged]
@@ -135,28 +130,6 @@ def _check_pose(robot: Robot, joints: Reflection) -> None:
         raise ConfigError(
             f"robot '{robot.name}': the IMU's y axis points to ({across[0]:.3f}, {across[1]:.3f}, "
             f"{across[2]:.3f}) at home, expected to the side; {_OTHERWISE}"
-        )
-
-
-def _check_shape(robot: Robot, joints: Reflection) -> None:
-    """Raise `ConfigError` where mirrored joint angles are not the robot in a mirror."""
-    sites, data = list(sole_sites(robot)), mujoco.MjData(robot.model)
-
-    def soles(angles: np.ndarray) -> np.ndarray:
-        data.qpos[:] = robot.home_qpos
-        data.qpos[robot.qpos_ids] = angles
-        mujoco.mj_kinematics(robot.model, data)
-        return data.site_xpos[sites] - data.xpos[robot.root_body]
-
-    home = robot.home_qpos[robot.qpos_ids].astype(np.float32)
-    bends = np.random.default_rng(0).uniform(-_BEND, _BEND, (_POSES, len(home)))
-    poses = [(home + bend).astype(np.float32) for bend in bends]
-    apart = max(np.abs(soles(joints(pose)) - soles(pose)[::-1] * VECTOR).max() for pose in poses)
-    if apart > _NEAR:
-        raise ConfigError(
-            f"robot '{robot.name}': mirrored joint angles put its soles {1e3 * apart:.0f} mm away "
-            "from where a mirror shows them; partners are told by the words 'left' and 'right' in "
-            f"the joints' names, signs by their axes; {_OTHERWISE}"
         )
 
 
