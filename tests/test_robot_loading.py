@@ -1,5 +1,6 @@
 """Loading a robot: any biped can be described, and a wrong file is told what and what else."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -200,20 +201,76 @@ def test_mjcf_that_is_no_xml_gives_mujocos_reason(complaint: Callable[..., str])
 
 
 @pytest.mark.parametrize(
-    "servo",
+    ("servo", "lacks"),
     [
-        '<motor name="waist_yaw" joint="waist_yaw"/>',
-        '<position name="waist_yaw" joint="waist_yaw" gear="2"/>',
-        '<position name="waist_yaw" joint="waist_yaw" forcerange="-1 4"/>',
-        '<position name="waist_yaw" joint="waist_yaw" forcelimited="false"/>',
+        ("<motor {}/>", "it does not follow positions; write <position kp=...>"),
+        ("<velocity kv='3' {}/>", "it does not follow positions; write <position kp=...>"),
+        ("<position gear='2' {}/>", "gear is 2; put the gearbox's ratio into kp, "),
+        ("<position forcerange='-1 4' {}/>", "forcerange is -1 4"),
+        ("<position forcelimited='false' {}/>", "it has no forcerange"),
+        (
+            "<position inheritrange='0' ctrlrange='-1 0.5' {}/>",
+            "ctrlrange is -1 0.5, the range of joint 'waist_yaw' -",
+        ),
     ],
 )
-def test_actuator_that_is_no_servo_is_named(servo: str, complaint: Callable[..., str]) -> None:
-    message = complaint("wildrobot.xml", '<position name="waist_yaw" joint="waist_yaw"/>', servo)
-    assert message == (
-        "joints: actuator 'waist_yaw' in wildrobot.xml: expected a position servo on a joint, "
-        "with gear 1 and a forcerange that is the same both ways"
-    )
+def test_actuator_that_is_no_servo_is_told_what_it_lacks(servo, lacks, complaint):
+    names = 'name="waist_yaw" joint="waist_yaw"'
+    message = complaint("wildrobot.xml", f"<position {names}/>", servo.format(names))
+    start = "joints: actuator 'waist_yaw' in wildrobot.xml: expected a position servo on a joint, "
+    assert message.startswith(start)
+    assert lacks in message
+
+
+def test_servo_on_a_tendon_is_refused(complaint):
+    old = '<actuator>\n    <position name="waist_yaw" joint="waist_yaw"/>'
+    cord = '<tendon><fixed name="cord"><joint joint="waist_yaw" coef="1"/></fixed></tendon>'
+    pull = '<actuator><position name="waist_yaw" tendon="cord" inheritrange="0"/>'
+    assert complaint("wildrobot.xml", old, cord + pull).endswith("it drives no joint")
+
+
+def test_keyframe_without_targets_is_told_its_angles(complaint):
+    text = (asset_dir() / "wildrobot.xml").read_text()
+    ctrl = re.search(r'\sctrl="[^"]*"', text)
+    message = complaint("wildrobot.xml", ctrl[0], "")
+    assert message.startswith("home: keyframe 'home' in wildrobot.xml has no ctrl, the targets")
+    assert len(message.split('ctrl="')[1].split()) == 11
+
+
+def test_error_of_mujoco_is_shown_without_its_housekeeping(complaint):
+    message = complaint("wildrobot.xml", '<freejoint name="root"/>', "")
+    assert message.startswith("mjcf: wildrobot.xml does not compile: keyframe 'home': invalid qpos")
+    assert "discarded" not in message
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "found"),
+    [
+        (
+            "wildrobot.yaml",
+            "heading_joint: waist_yaw",
+            "heading_joint: null",
+            "with no joint between, on one that it carries; it is on 'chassis', beyond 'waist_yaw'",
+        ),
+        (
+            "wildrobot.yaml",
+            "heading_joint: waist_yaw",
+            "heading_joint: left_hip_roll",
+            "beyond heading_joint 'left_hip_roll' alone, on one that it carries; it is on "
+            "'chassis', beyond 'waist_yaw'",
+        ),
+        (
+            "wildrobot.xml",
+            '"imu"/>',
+            '"left_sole"/>',
+            "beyond 'left_hip_pitch' and 'left_hip_roll'",
+        ),
+    ],
+)
+def test_imu_that_does_not_tell_the_roots_lean_is_refused(complaint, file, old, new, found):
+    message = complaint(file, old, new)
+    assert message.startswith("imu.orientation: expected the IMU on body 'waist' or, ")
+    assert found in message
 
 
 def test_unknown_robot_lists_the_packaged_ones() -> None:
@@ -222,9 +279,15 @@ def test_unknown_robot_lists_the_packaged_ones() -> None:
     assert str(error.value).startswith("wildrobt: no such robot; did you mean 'wildrobot'?")
 
 
-def test_fingerprint_follows_both_files(in_folder: Path) -> None:
+def test_fingerprint_follows_both_files_and_what_they_include(in_folder: Path) -> None:
     assert load_robot("wildrobot.yaml").fingerprint == load_robot("wildrobot").fingerprint
-    for name in ("wildrobot.yaml", "wildrobot.xml"):
+    mjcf = in_folder / "wildrobot.xml"
+    text = mjcf.read_text()
+    sensors = text[text.index("<sensor>") : text.index("</sensor>") + len("</sensor>")]
+    mjcf.write_text(text.replace(sensors, '<include file="parts/sensors.xml"/>'))
+    (in_folder / "parts").mkdir()
+    (in_folder / "parts/sensors.xml").write_text(f"<mujoco>{sensors}</mujoco>")
+    for name in ("wildrobot.yaml", "wildrobot.xml", "parts/sensors.xml"):
         before = load_robot("wildrobot.yaml").fingerprint
         path = in_folder / name
         path.write_text(path.read_text() + "\n")

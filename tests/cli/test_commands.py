@@ -73,7 +73,7 @@ def test_eval_writes_the_promised_keys(command, run, tmp_path):
 
 
 def test_a_failed_gate_is_exit_code_1(command, run, tmp_path):
-    fall = "env.terminations.too_low.limit=0.6"  # the robot is never that high
+    fall = "env.terminations.tilted.limit=0.0001"  # the robot is never that upright
     done = command("eval", "tiny", "--set", fall, "--json", "results.json")
     assert done.code == 1
     assert "FAILED: flat: success_rate 0, expected at least 0.95" in done.out
@@ -100,8 +100,8 @@ def test_train_ends_with_a_table_and_the_next_command(command, tiny_overrides, t
 def fallen(run, trained, monkeypatch):
     """`train` and `--resume` are done at once, with a policy that falls."""
     text = run.config_file.read_text()
-    run.config_file.write_text(re.sub(r"(too_low:.*limit: )[\d.]+", r"\g<1>0.6", text))
-    assert run.config.env.terminations["too_low"].parameters["limit"] == 0.6
+    run.config_file.write_text(re.sub(r"(tilted:.*?limit: )[\d.]+", r"\g<1>0.0001", text))
+    assert run.config.env.terminations["tilted"].parameters["limit"] == 0.0001
     result = dataclasses.replace(trained[0], run=str(run.path))
     for name in ("train", "resume"):
         monkeypatch.setattr(f"wildrobot_cli.commands.train.{name}", lambda *_: result)

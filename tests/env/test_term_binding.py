@@ -1,5 +1,7 @@
 """Terms named in YAML: what does not fit is refused before anything runs, in exact words."""
 
+import dataclasses
+
 import pytest
 
 from wildrobot_cli import EnvConfig, WildRobotEnv
@@ -85,6 +87,15 @@ def test_group_that_the_robot_lacks(robot):
     )
 
 
+def test_robot_without_groups_is_told_what_to_do(robot):
+    terms = {"joint_deviation_l2": RewardTerm(weight=1.0, group="lateral")}
+    message = refusal(dataclasses.replace(robot, groups={}), terms)
+    assert message.endswith(
+        "has no joint group 'lateral'; name it under groups in its YAML, or leave the term out: "
+        "env.rewards.joint_deviation_l2=null"
+    )
+
+
 def test_integers_are_numbers(robot):
     bind(rewards.TERMS, {"track_velocity": RewardTerm(weight=1, sigma=1)}, "env.rewards", robot)
 
@@ -105,6 +116,11 @@ def test_unknown_observation_term():
         (
             "env.terminations.tilted={limit: high}",
             "env.terminations.tilted.limit: expected a number, got 'high'",
+        ),
+        (
+            "env.terminations.too_low.limit=0.48",
+            "env.terminations.too_low.limit: expected less than 0.477 m, at which robot "
+            "'wildrobot' stands, got 0.48; try 0.30",
         ),
         (
             "env.privileged.root_hight={}",

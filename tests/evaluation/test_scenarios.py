@@ -21,7 +21,7 @@ from wildrobot_cli.evaluation.suite import choose
 from wildrobot_cli.physics import factory
 
 STANDING = ("env.commands.forward=[0, 0]",)
-FALLING = ("env.terminations.too_low.limit=0.6",)  # the robot is never that high
+FALLING = ("env.terminations.tilted.limit=0.0001",)  # the robot is never that upright
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ def test_commands_beyond_the_training_are_named(own, asked, expected):
 def test_a_fall_has_its_cause_and_its_time_and_ends_the_rollout(run):
     (flat,) = load_scenarios(("flat",))
     measured = measure(Subject(run, overrides=FALLING), flat)
-    assert measured.figures["fall_causes"] == {"too_low": pytest.approx([0.02, 0.02])}
+    assert measured.figures["fall_causes"] == {"tilted": pytest.approx([0.02, 0.02])}
     assert measured.figures["gates"]["success_rate"]["passed"] is False
     assert not measured.figures["passed"]
 

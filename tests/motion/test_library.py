@@ -107,3 +107,9 @@ def test_every_packaged_clip_says_where_it_comes_from(library):
     for clip in library.clips:
         assert "Fukuchi" in clip.source
         assert clip.licence == "CC-BY-4.0"
+
+
+def test_a_robot_with_other_joints_is_told_that_the_packaged_clips_are_not_its_own(robot):
+    other = replace(robot, name="other", joint_names=("a", *robot.joint_names[1:]))
+    with pytest.raises(ConfigError, match=r"^robot 'other': the packaged clips are of a robot wit"):
+        load_library(other)

@@ -69,6 +69,27 @@ def test_places_are_read_by_sensors_after_the_robots_own(robot, divided):
     np.testing.assert_allclose(pieces.clearance, 0.008)
 
 
+def test_feet_that_are_no_spheres_clear_the_floor_by_as_much_as_they_are_high(robot, tmp_path):
+    def flat(spec):
+        for geom in spec.geoms:
+            if geom.name.startswith("left_toe"):
+                geom.type, geom.size = mujoco.mjtGeom.mjGEOM_BOX, [0.03, 0.02, 0.006]
+            if geom.name.startswith("right_toe"):
+                geom.type, geom.size = mujoco.mjtGeom.mjGEOM_CAPSULE, [0.005, 0.02, 0]
+
+    spec = mujoco.MjSpec.from_file(str(robot.mjcf_path))
+    flat(spec)
+    spec.compile()
+    file = tmp_path / "flat.xml"
+    file.write_text(spec.to_xml())
+    changed, pieces = in_pieces(replace(robot, mjcf_path=file))
+    names = [changed.model.geom(piece).name for piece in pieces.geoms]
+    heights = {"left_toe": 0.006, "right_toe": 0.025, "left_heel": 0.008, "right_heel": 0.008}
+    for name, clearance in zip(names, pieces.clearance, strict=True):
+        part = name.removeprefix("ground_under_").rsplit("_", 1)[0]
+        assert clearance == pytest.approx(heights[part], abs=1e-6)
+
+
 def test_pieces_laid_along_a_slope_are_a_sloping_floor(robot, divided):
     changed, pieces = divided
     lay(changed.model, pieces, tilt=0.05)

@@ -15,6 +15,7 @@ from wildrobot_cli.report.drawing import DARK, side_groups
 from wildrobot_cli.report.learning import at_end, column, smoothed
 from wildrobot_cli.report.servos import CELLS, density
 from wildrobot_cli.report.tracking import sample_episodes
+from wildrobot_cli.robot import load_robot
 
 WHITE, DARK_CARD = "#ffffff", "#161b22"
 
@@ -48,8 +49,14 @@ def test_colours_follow_the_readers_scheme():
 
 
 def test_a_joint_and_its_mirror_share_an_axis():
-    names = ("waist", "left_hip", "left_knee", "right_hip", "right_knee")
-    assert side_groups(names) == {"hip": [1, 3], "knee": [2, 4], "waist": [0]}
+    assert side_groups(load_robot("wildrobot")) == {
+        "hip_pitch": [1, 6],
+        "hip_roll": [2, 7],
+        "knee_pitch": [3, 8],
+        "ankle_pitch": [4, 9],
+        "foot_roll": [5, 10],
+        "waist_yaw": [0],
+    }
 
 
 def test_a_fast_joint_under_torque_is_up_and_to_the_right():

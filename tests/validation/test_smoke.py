@@ -1,6 +1,7 @@
 """The smoke test passes on the packaged robot, and finds what is wrong with others."""
 
 import dataclasses
+import re
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from wildrobot_cli import WildRobotEnv, load_robot
 from wildrobot_cli.env import terminations
+from wildrobot_cli.robot import Feet
 from wildrobot_cli.validation import smoke as module
 from wildrobot_cli.validation.health import check_model
 from wildrobot_cli.validation.smoke import STATES, smoke
@@ -73,7 +75,9 @@ def test_robot_that_does_not_stand_is_found(config):
     robot = load_robot("wildrobot")
     limp = dataclasses.replace(robot, home_ctrl=robot.home_ctrl + 0.5)
     env = WildRobotEnv(config, robot=limp)
-    assert "home stands for 2 s" in failed(smoke(env, env, seed=0, num_envs=1, num_steps=3))
+    stands = module._stands(env)
+    assert not stands.passed
+    assert re.search(r"; (tilted|too_low) after [01]\.\d\d s", stands.measured)
 
 
 def _turn_imu(spec):
@@ -111,6 +115,9 @@ def test_pose_that_starts_inside_the_floor_is_found(config):
 
 # --- the model's health
 
+FEET = load_robot("wildrobot").feet
+SWAPPED = Feet(left=FEET.right, right=FEET.left)
+
 
 def broken(**changes):
     """The packaged robot with some fields replaced, and its model's arrays changed in place."""
@@ -132,9 +139,51 @@ def _long_inertia(value):
         ({"lower": np.full(11, 0.1)}, "joint limits"),
         ({"home_ctrl": np.full(11, 0.3)}, "servo torque at home"),
         ({"home_qpos": np.eye(18)[3] + np.eye(18)[2]}, "contact at home"),
+        ({"upper": np.full(11, 40.0)}, "joint ranges"),
+        ({"upper": load_robot("wildrobot").lower + 0.01}, "joint ranges"),
+        ({"feet": SWAPPED}, "soles at home"),
     ],
 )
 def test_unhealthy_model_is_found(changes, name):
     checks = {check.name: check for check in check_model(broken(**changes))}
     assert not checks[name].passed
     assert checks[name].measured and checks[name].expected
+
+
+def _sole(**changes):
+    def edit(spec):
+        for name, value in changes.items():
+            setattr(spec.site("left_sole"), name, value)
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("edit", "found"),
+    [
+        (_sole(pos=[0.025, 0.0, -0.015]), "tilted by 0.0 deg, 44.9 and -0.1 mm above the floor"),
+        (_sole(quat=[0.0, 1.0, 0.0, 0.0]), "tilted by 180.0 deg"),
+    ],
+)
+def test_sole_that_is_not_under_the_foot_is_found(edit, found):
+    checks = {check.name: check for check in check_model(load_robot("wildrobot").variant(edit))}
+    assert not checks["soles at home"].passed
+    assert found in checks["soles at home"].measured
+
+
+@pytest.mark.parametrize(("lift", "found"), [(0.173, "above"), (-0.02, "in")])
+def test_home_off_the_floor_is_told_how_far(lift, found):
+    home = load_robot("wildrobot").home_qpos.copy()
+    home[2] += lift
+    checks = {check.name: check for check in check_model(broken(home_qpos=home))}
+    measured = checks["contact at home"].measured
+    moved = float(re.search(r"root by (\S+) m", measured)[1])
+    assert f" mm {found} the floor: " in measured
+    assert moved == pytest.approx(-lift, abs=2e-4)
+
+
+def test_servos_count_once_the_robot_has_settled():
+    robot = load_robot("wildrobot")
+    idle = dataclasses.replace(robot, home_ctrl=robot.home_qpos[robot.qpos_ids])
+    checks = {check.name: check for check in check_model(idle)}
+    assert re.match(r"[1-9]\d*% of the limit", checks["servo torque at home"].measured)

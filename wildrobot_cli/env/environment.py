@@ -62,6 +62,7 @@ class WildRobotEnv(Env):
         self._terminations = bind(
             terminations.TERMS, config.terminations, "env.terminations", self.robot
         )
+        terminations.check_home(config.terminations, self.robot)
         self._privileged = bind(privileged.TERMS, config.privileged, "env.privileged", self.robot)
         bind(observations.TERMS, config.observations, "env.observations", self.robot)
         self._parts = {

@@ -52,9 +52,10 @@ def _bind_one(
             raise ConfigError(f"{path}.{name}: missing; expected {_describe(kind)}")
         _check_value(given[name], kind, f"{path}.{name}")
     if "group" in expected and given["group"] not in robot.groups:
+        hint = suggest(given["group"], robot.groups)
+        hint = hint or f"; name it under groups in its YAML, or leave the term out: {path}=null"
         raise ConfigError(
-            f"{path}.group: robot '{robot.name}' has no joint group '{given['group']}'"
-            f"{suggest(given['group'], robot.groups)}"
+            f"{path}.group: robot '{robot.name}' has no joint group '{given['group']}'{hint}"
         )
     return partial(function, **given) if given else function
 

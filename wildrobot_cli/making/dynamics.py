@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import sole_sites
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,8 +7,8 @@ import numpy as np
 
 from wildrobot_cli.errors import EnvironmentUnavailable
 from wildrobot_cli.making.footsteps import FootPlan
-from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import sole_sites
 
 ITERATIONS = 20
 """Gauss-Newton steps for a frame, at most; from the frame before, three or four are enough."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import mujoco
 import numpy as np
 
-from wildrobot_cli.robot import Foot, Robot
+from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import sole_sites
 
 FAR = 0.05
 """Legs further apart than this are not measured more closely [m]."""
@@ -40,16 +41,6 @@ def kinematics(robot: Robot, qpos: np.ndarray) -> Kinematics:
             lowest[frame, foot] = min(_distance(model, data, floor, geom, 1.0) for geom in geoms)
         gap[frame] = min(_distance(model, data, a, b, FAR) for a, b in pairs)
     return Kinematics(soles, lowest, gap)
-
-
-def sole_sites(robot: Robot) -> tuple[int, int]:
-    """Return the sites at the centres of the left and the right sole."""
-    return _site(robot, robot.feet.left), _site(robot, robot.feet.right)
-
-
-def _site(robot: Robot, foot: Foot) -> int:
-    sensor = int(np.flatnonzero(robot.model.sensor_adr == foot.position.start)[0])
-    return int(robot.model.sensor_objid[sensor])
 
 
 def _distance(model: mujoco.MjModel, data: mujoco.MjData, a: int, b: int, most: float) -> float:

@@ -131,7 +131,15 @@ def load_library(robot: Robot, folder: Path | None = None) -> Library:
     Raises:
         ConfigError: there are none, or one does not fit the robot.
     """
-    clips = load_clips(robot, folder or motion_dir())
+    try:
+        clips = load_clips(robot, folder or motion_dir())
+    except ConfigError as error:
+        if folder is not None:
+            raise
+        raise ConfigError(
+            f"robot '{robot.name}': the packaged clips are of a robot with other joints; make or "
+            "import its own (docs/motion.md), and name their folder in env.reference.library"
+        ) from error
     return make_library(robot, (*clips, *(mirror(robot, clip) for clip in clips)))
 
 

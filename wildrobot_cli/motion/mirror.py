@@ -7,8 +7,8 @@ import numpy as np
 
 from wildrobot_cli.errors import ConfigError
 from wildrobot_cli.motion.clip import Clip
-from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import partners, sole_sites
 
 SUFFIX = "_mirrored"
 """Added to the name of a mirrored clip."""
@@ -47,35 +47,33 @@ def mirror(robot: Robot, clip: Clip) -> Clip:
 
 def mirror_angles(robot: Robot, angles: np.ndarray) -> np.ndarray:
     """Mirror joint angles or speeds. Shape (..., n)."""
-    partners, signs = mirror_joints(robot)
-    return angles[..., partners] * signs
+    others, signs = mirror_joints(robot)
+    return angles[..., others] * signs
 
 
 def mirror_joints(robot: Robot) -> tuple[np.ndarray, np.ndarray]:
     """Return each joint's partner on the other side, and the sign of its mirror image.
 
-    Partners are told by their names, `left` for `right`. A rotation about y keeps its sign in
-    the mirror, one about x or z changes it: of the root, as bodies' own frames may be turned
-    any way. Shapes (n,), int and float32.
+    A rotation about y keeps its sign in the mirror, one about x or z changes it: of the root, as
+    bodies' own frames may be turned any way. Shapes (n,), int and float32.
 
     Raises:
         ConfigError: a joint has no partner, or the soles are not where a mirror would show them.
     """
     names, model, data = robot.joint_names, robot.model, _at_home(robot)
-    partners = np.array([_partner(robot, name) for name in names])
+    others = _partners(robot)
     axes = np.array([data.xaxis[model.joint(name).id] for name in names])
     hinge = [model.jnt_type[model.joint(name).id] == mujoco.mjtJoint.mjJNT_HINGE for name in names]
     across = np.abs(axes[:, 1]) > np.abs(axes[:, [0, 2]]).max(axis=1)
-    same = (axes * axes[partners]).sum(axis=1) > 0
+    same = (axes * axes[others]).sum(axis=1) > 0
     signs = np.where(across == hinge, 1.0, -1.0) * np.where(same, 1.0, -1.0)
-    apart = _apart(robot, data, partners, signs)
+    apart = _apart(robot, data, others, signs)
     if apart > _NEAR:
         raise ConfigError(
             f"robot '{robot.name}': mirrored joint angles put its soles {1e3 * apart:.0f} mm away "
-            "from where a mirror shows them; joints that are partners differ in the words 'left' "
-            "and 'right' of their names"
+            "from where a mirror shows them: its legs are not each other's image"
         )
-    return partners, signs.astype(np.float32)
+    return others, signs.astype(np.float32)
 
 
 def _at_home(robot: Robot) -> mujoco.MjData:
@@ -87,7 +85,7 @@ def _at_home(robot: Robot) -> mujoco.MjData:
     return data
 
 
-def _apart(robot: Robot, data: mujoco.MjData, partners: np.ndarray, signs: np.ndarray) -> float:
+def _apart(robot: Robot, data: mujoco.MjData, others: np.ndarray, signs: np.ndarray) -> float:
     """How far soles are from where a mirror shows them, at worst of some poses [m]."""
     sites = list(sole_sites(robot))
 
@@ -98,14 +96,16 @@ def _apart(robot: Robot, data: mujoco.MjData, partners: np.ndarray, signs: np.nd
 
     home = robot.home_qpos[robot.qpos_ids]
     poses = home + np.random.default_rng(0).uniform(-_BEND, _BEND, (_POSES, len(home)))
-    gaps = [soles(pose[partners] * signs) - soles(pose)[::-1] * VECTOR for pose in poses]
+    gaps = [soles(pose[others] * signs) - soles(pose)[::-1] * VECTOR for pose in poses]
     return float(np.abs(gaps).max())
 
 
-def _partner(robot: Robot, name: str) -> int:
-    swapped = {"left": "right", "right": "left"}
-    words = [swapped.get(word, word) for word in name.split("_")]
-    other = "_".join(words)
-    if other not in robot.joint_names:
-        raise ConfigError(f"robot '{robot.name}': joint '{name}' has no partner '{other}'")
-    return robot.joint_names.index(other)
+def _partners(robot: Robot) -> np.ndarray:
+    """Return the index of each joint's partner. Shape (n,)."""
+    found = partners(robot)
+    for name, partner in zip(robot.joint_names, found, strict=True):
+        if partner is None:
+            raise ConfigError(
+                f"robot '{robot.name}': joint '{name}' has no partner on the other side"
+            )
+    return np.array(found)

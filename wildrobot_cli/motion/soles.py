@@ -11,8 +11,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from wildrobot_cli.motion.kinematics import sole_sites
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import sole_sites
 
 Array = Any
 

@@ -14,6 +14,8 @@ from wildrobot_cli.robot import Robot
 
 _PIECE = "ground_under_{}"
 _PLACE = "place_of_{}"
+_FAR = 100.0
+"""Beyond any height at home [m]."""
 _BITS = 31
 """Bits of a geom's contact masks."""
 
@@ -27,7 +29,10 @@ class Pieces:
     places: np.ndarray
     """Where in sensordata the positions of what touches them stand [m]. Shape (k, 3)."""
     clearance: np.ndarray
-    """From its position to the lowest point of what touches a piece: its radius [m]. Shape (k,)."""
+    """From its position down to the lowest point of what touches a piece, in the home pose [m].
+
+    A sphere's radius, whichever way it is turned; half the height of a box that lies flat. (k,).
+    """
 
 
 def in_pieces(robot: Robot) -> tuple[Robot, Pieces]:
@@ -46,11 +51,23 @@ def in_pieces(robot: Robot) -> tuple[Robot, Pieces]:
     changed = robot.variant(edit)
     model = changed.model
     starts = [model.sensor(_PLACE.format(name)).adr[0] for name in names]
+    geoms = np.array([model.geom(_PIECE.format(name)).id for name in names])
     return changed, Pieces(
-        geoms=np.array([model.geom(_PIECE.format(name)).id for name in names]),
+        geoms=geoms,
         places=np.array(starts)[:, None] + np.arange(3),
-        clearance=np.array([model.geom(name).rbound[0] for name in names]),
+        clearance=_clearance(changed, geoms, [model.geom(name).id for name in names]),
     )
+
+
+def _clearance(robot: Robot, pieces: np.ndarray, touching: list[int]) -> np.ndarray:
+    """Measure from each geom's position down to its lowest point, at home. Shape (k,) [m]."""
+    model, data = robot.model, mujoco.MjData(robot.model)
+    data.qpos[:] = robot.home_qpos
+    mujoco.mj_kinematics(model, data)
+    data.geom_xpos[pieces], data.geom_xmat[pieces] = 0.0, np.eye(3).ravel()
+    pairs = zip(pieces, touching, strict=True)
+    gaps = [mujoco.mj_geomDistance(model, data, *pair, _FAR, None) for pair in pairs]
+    return np.asarray(data.geom_xpos[touching, 2] - gaps)
 
 
 def _divide(spec: mujoco.MjSpec, robot: str) -> list[str]:

@@ -1,7 +1,6 @@
 """Pictures for a page that is light or dark: drawn once, coloured by whoever looks."""
 
 from base64 import b64encode
-from collections.abc import Sequence
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any
@@ -9,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from wildrobot_cli.evaluation.trajectory import Floats
+from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import common_name, sides
 
 INK, FAINT, GRID = "#1f2328", "#6e7781", "#d8dee4"
 """Colours of text and commands, of ticks and what stands back, of grid lines."""
@@ -17,6 +18,8 @@ LEFT, RIGHT, OTHER, ALERT = "#0072b2", "#d55e00", "#009e73", "#a8127d"
 colour-blind readers can tell apart."""
 SIDES = (("left", LEFT, "-"), ("right", RIGHT, (0, (4, 1.5))))
 """Name, colour and stroke of each side; print without colours has the stroke."""
+_ORDER = {0: 0, 1: 1, None: 2}
+"""In which order joints of the left side, the right one and neither are drawn."""
 DARK = {
     INK: "#e6edf3",
     FAINT: "#9198a1",
@@ -114,16 +117,18 @@ def spread(axis: Any, x: Floats, curves: Floats, **line: Any) -> None:
     axis.plot(x, curves.mean(axis=0), **line)
 
 
-def side_groups(names: Sequence[str]) -> dict[str, list[int]]:
-    """Places of joints by name, that of the side left out: left before right."""
+def side_groups(robot: Robot) -> dict[str, list[int]]:
+    """Joints by what they and their partners are called: left before right, the middle last."""
     groups: dict[str, list[int]] = {}
-    for side in ("left_", "right_", ""):
-        for place, name in enumerate(names):
-            if side and name.startswith(side):
-                groups.setdefault(name.removeprefix(side), []).append(place)
-            elif not side and not name.startswith(("left_", "right_")):
-                groups.setdefault(name, []).append(place)
+    on = sides(robot)
+    for joint in sorted(range(len(on)), key=lambda joint: _ORDER[on[joint]]):
+        groups.setdefault(common_name(robot, joint), []).append(joint)
     return groups
+
+
+def side_colors(robot: Robot) -> list[str]:
+    """Colour of each joint by its side."""
+    return [OTHER if side is None else SIDES[side][1] for side in sides(robot)]
 
 
 def _themed(svg: str) -> str:

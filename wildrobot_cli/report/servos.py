@@ -16,6 +16,7 @@ from wildrobot_cli.report.drawing import (
     nothing,
     picture,
     sheet,
+    side_colors,
 )
 from wildrobot_cli.robot import Robot
 
@@ -42,7 +43,7 @@ def servo_pictures(trajectory: Trajectory, robot: Robot) -> list[Picture]:
         _histograms(
             torque,
             limit,
-            robot.joint_names,
+            robot,
             "shaft torque [Nm]",
             "Torque by joint",
             "How often each shaft torque occurs, on a logarithmic scale. Uprights are the servo's "
@@ -53,18 +54,13 @@ def servo_pictures(trajectory: Trajectory, robot: Robot) -> list[Picture]:
         _histograms(
             speed,
             np.full(len(limit), robot.servo.no_load_speed),
-            robot.joint_names,
+            robot,
             "joint speed [rad/s]",
             "Speed by joint",
             "The same for joint speed; uprights are the no-load speed, beyond which no servo "
             "drives. A real robot cannot follow what lies near them.",
         ),
     ]
-
-
-def side_color(joint: str) -> str:
-    """Colour of a joint by its side."""
-    return {"left": LEFT, "right": RIGHT}.get(joint.split("_")[0], OTHER)
 
 
 def density(torque: Floats, speed: Floats, ranges: tuple[float, float], color: str) -> Floats:
@@ -82,13 +78,13 @@ def density(torque: Floats, speed: Floats, ranges: tuple[float, float], color: s
 
 
 def _planes(torque: Floats, speed: Floats, limit: Floats, robot: Robot) -> Picture:
-    names = robot.joint_names
+    names, colors = robot.joint_names, side_colors(robot)
     lines = -(-len(names) // COLUMNS)
     figure, axes = sheet(1.72 * lines + 0.5, lines, COLUMNS, sharex=True, sharey=True)
     free = robot.servo.no_load_speed
     ranges = _range(speed, free), _range(torque, float(robot.torque_limit.max()))
     for joint, axis in enumerate(axes.ravel()[: len(names)]):
-        color = side_color(names[joint])
+        color = colors[joint]
         image = density(torque[:, joint], speed[:, joint], ranges, DENSE[color])
         extent = (-ranges[0], ranges[0], -ranges[1], ranges[1])
         axis.imshow(image, extent=extent, origin="lower", aspect="auto", interpolation="nearest",
@@ -136,11 +132,12 @@ def _limits(
 def _histograms(
     values: Floats,
     limits: Floats,
-    names: tuple[str, ...],
+    robot: Robot,
     label: str,
     title: str,
     caption: str,
 ) -> Picture:
+    names, colors = robot.joint_names, side_colors(robot)
     figure, axes = sheet(0.23 * len(names) + 0.6)
     axis = axes[0, 0]
     span = max(MARGIN * float(limits.max()), float(np.abs(values).max(initial=0.0)))
@@ -151,8 +148,7 @@ def _histograms(
     for joint, place in enumerate(places if len(values) else ()):
         count = np.histogram(values[:, joint], bins=edges)[0]
         height = 0.85 * np.log1p(count) / np.log1p(len(values))
-        color = side_color(names[joint])
-        axis.stairs(place + height, edges, baseline=place, fill=True, color=color)
+        axis.stairs(place + height, edges, baseline=place, fill=True, color=colors[joint])
         beyond = np.abs(values[:, joint]) > limits[joint]
         for limit in (-limits[joint], limits[joint]):
             mark = ALERT if beyond.any() else INK

@@ -30,6 +30,7 @@ from wildrobot_cli.report.drawing import (
     spread,
 )
 from wildrobot_cli.robot import Robot
+from wildrobot_cli.robot.sides import RIGHT, sides
 
 WINDOW = 4.0
 """Part of an episode that is drawn step by step [s]."""
@@ -157,7 +158,7 @@ def _own_cycles(trajectory: Trajectory, values: Floats, foot: int, episodes: Int
 
 
 def _joints(trajectory: Trajectory, robot: Robot, config: EnvConfig, episodes: Ints) -> Picture:
-    groups = side_groups(robot.joint_names)
+    groups, on = side_groups(robot), sides(robot)
     lines = (len(groups) + 1) // 2
     figure, axes = sheet(1.3 * lines + 0.4, lines, 2, sharex=True)
     cycles = _joint_cycles(trajectory, robot, config, episodes) if len(episodes) else []
@@ -166,7 +167,7 @@ def _joints(trajectory: Trajectory, robot: Robot, config: EnvConfig, episodes: I
         if not cycles:
             nothing(axis, NOBODY)
         for place in places if cycles else ():
-            foot = int(robot.joint_names[place].startswith("right_"))
+            foot = int(on[place] == RIGHT)
             look = SIDES[foot] if len(places) > 1 else ("", OTHER, "-")
             _joint(axis, [cycle[..., place] for cycle in cycles], foot, look)
     for axis in axes.ravel()[len(groups) :]:

@@ -17,7 +17,11 @@ from wildrobot_cli.errors import ConfigError, suggest
 from wildrobot_cli.robot.description import Feet, Foot, Imu, Robot, physics_spec
 from wildrobot_cli.robot.parts import Parts
 from wildrobot_cli.robot.schema import FootConfig, ImuConfig, RobotConfig
+from wildrobot_cli.robot.servos import SERVO, lack
 
+_DISCARDED = " The visual elements of the spec were discarded before this error, and remain so."
+"""What MuJoCo adds to an error of a model that is compiled for physics alone."""
+_MODELS = (".xml", ".mjcf", ".urdf")
 _SCALAR_JOINTS = (int(mujoco.mjtJoint.mjJNT_HINGE), int(mujoco.mjtJoint.mjJNT_SLIDE))
 
 
@@ -28,16 +32,21 @@ def load_robot(name_or_path: str | Path) -> Robot:
         ConfigError: naming the file, the key path, what was expected and what was found.
     """
     yaml_path, source = find(name_or_path, asset_dir(), "robot")
+    if yaml_path.suffix in _MODELS:
+        raise ConfigError(
+            f"{source}: expected a robot's YAML file, which names its MJCF and what is which in "
+            "it (README, Your own robot)"
+        )
     document = read_yaml(yaml_path, source)
     config = validate(RobotConfig, document)
     mjcf_path = yaml_path.parent / config.mjcf
-    model = _compile(mjcf_path, document)
+    spec, model = _compile(mjcf_path, document)
     parts = Parts(model, config.mjcf, document)
     _check_numbers(parts)
     root = _root(parts, config.root)
     joints = _joints(parts, config.joints)
-    key = parts.find("key", config.home, ("home",))
-    return Robot(
+    key = _home(parts, spec, config.home, joints)
+    robot = Robot(
         name=config.name,
         mjcf_path=mjcf_path,
         model=model,
@@ -62,18 +71,32 @@ def load_robot(name_or_path: str | Path) -> Robot:
         servo=config.servo,
         fingerprint=_fingerprint(mjcf_path, yaml_path),
     )
+    _check_imu_body(parts, robot)
+    return robot
 
 
-def _compile(path: Path, document: Document) -> mujoco.MjModel:
-    """Compile an MJCF for physics: without what is only there to look at."""
+def _compile(path: Path, document: Document) -> tuple[mujoco.MjSpec, mujoco.MjModel]:
+    """Read an MJCF and compile it for physics: without what is only there to look at."""
     where = f"{document.locate(('mjcf',))}: mjcf"
     if not path.is_file():
         raise ConfigError(f"{where}: no such file: {path}")
     try:
-        return physics_spec(path).compile()
+        spec = physics_spec(path)
+        return spec, spec.compile()
     except (ValueError, mujoco.FatalError) as error:
-        reason = " ".join(str(error).split())
+        reason = " ".join(str(error).split()).removeprefix("Error: ").removesuffix(_DISCARDED)
         raise ConfigError(f"{where}: {path} does not compile: {reason}") from None
+
+
+def _home(parts: Parts, spec: mujoco.MjSpec, name: str, joints: np.ndarray) -> int:
+    """Return the home keyframe, having checked that it has targets: MuJoCo fills in zeros."""
+    key = parts.find("key", name, ("home",))
+    if not len(spec.keys[key].ctrl):
+        places = parts.model.jnt_qposadr[joints]
+        angles = " ".join(f"{angle:g}" for angle in parts.model.key_qpos[key][places])
+        problem = f"keyframe '{name}' in {parts.mjcf} has no ctrl, the targets that hold its pose"
+        parts.fail(("home",), f'{problem}; its own angles are ctrl="{angles}"')
+    return key
 
 
 def _check_numbers(parts: Parts) -> None:
@@ -100,6 +123,7 @@ def _root(parts: Parts, name: str) -> int:
         if model.jnt_bodyid[joint] == body:
             return int(joint)
     hint = suggest(name, [model.body(model.jnt_bodyid[joint]).name for joint in free])
+    hint = hint if len(free) else "; give the root body a <freejoint/>"
     parts.fail(("root",), f"body '{name}' has no free joint in {parts.mjcf}{hint}")
 
 
@@ -129,20 +153,10 @@ def _joints(parts: Parts, names: tuple[str, ...]) -> np.ndarray:
 def _driven(parts: Parts, actuator: int) -> str:
     """Return the joint that an actuator drives, having checked that it is a position servo."""
     model = parts.model
-    lowest, highest = model.actuator_forcerange[actuator]
-    is_servo = (
-        model.actuator_trntype[actuator] == mujoco.mjtTrn.mjTRN_JOINT
-        and model.actuator_gaintype[actuator] == mujoco.mjtGain.mjGAIN_FIXED
-        and model.actuator_biastype[actuator] == mujoco.mjtBias.mjBIAS_AFFINE
-        and -model.actuator_biasprm[actuator, 1] == model.actuator_gainprm[actuator, 0] > 0
-        and model.actuator_gear[actuator, 0] == 1
-    )
-    if not (is_servo and model.actuator_forcelimited[actuator] and highest == -lowest):
-        parts.fail(
-            ("joints",),
-            f"actuator '{model.actuator(actuator).name}' in {parts.mjcf}: expected a position "
-            "servo on a joint, with gear 1 and a forcerange that is the same both ways",
-        )
+    found = lack(model, actuator)
+    if found:
+        name = model.actuator(actuator).name or f"number {actuator}"
+        parts.fail(("joints",), f"actuator '{name}' in {parts.mjcf}: expected {SERVO}; {found}")
     return str(model.joint(model.actuator_trnid[actuator, 0]).name)
 
 
@@ -194,6 +208,28 @@ def _heading_joint(parts: Parts, config: RobotConfig) -> int | None:
     return parts.index(config.joints, config.heading_joint, ("heading_joint",))
 
 
+def _check_imu_body(parts: Parts, robot: Robot) -> None:
+    """Refuse an IMU that does not tell the root's lean: past any joint but the one for heading."""
+    model, body = parts.model, robot.imu_body
+    between: list[str] = []
+    while body not in (robot.root_body, 0):
+        start, count = model.body_jntadr[body], model.body_jntnum[body]
+        between += [model.joint(i).name for i in range(start, start + count)]
+        body = int(model.body_parentid[body])
+    heading = robot.heading_joint
+    expected = [] if heading is None else [robot.joint_names[heading]]
+    if body == robot.root_body and between == expected:
+        return
+    root, carrier = model.body(robot.root_body).name, model.body(robot.imu_body).name
+    wanted = "beyond heading_joint '{}' alone" if expected else "with no joint between"
+    passed = " and ".join(f"'{name}'" for name in reversed(between))
+    parts.fail(
+        ("imu", "orientation"),
+        f"expected the IMU on body '{root}' or, {wanted.format(*expected)}, on one that it "
+        f"carries; it is on '{carrier}', {f'beyond {passed}' if passed else 'beyond no joint'}",
+    )
+
+
 def _group(parts: Parts, config: RobotConfig, name: str) -> np.ndarray:
     """Return a group's indices among the joints."""
     members = enumerate(config.groups[name])
@@ -212,6 +248,9 @@ def _fixed(values: np.ndarray | list[int]) -> np.ndarray:
     return array
 
 
-def _fingerprint(*paths: Path) -> str:
-    """Return the SHA-256 over the files' bytes, in hexadecimal."""
-    return hashlib.sha256(b"".join(path.read_bytes() for path in paths)).hexdigest()
+def _fingerprint(mjcf: Path, yaml: Path) -> str:
+    """Return the SHA-256 over the bytes of both files and of all that the MJCF refers to."""
+    needed = {Path(path) for path in mujoco.mju_getXMLDependencies(str(mjcf.resolve()))}
+    others = sorted(path for path in needed if path.resolve() != mjcf.resolve())
+    files = (mjcf, yaml, *others)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

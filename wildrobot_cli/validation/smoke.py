@@ -209,11 +209,13 @@ def _stands(env: WildRobotEnv) -> Check:
     home = env.robot.home_qpos
     run = jax.jit(lambda q: jax.lax.scan(hold, _place(env, q), None, length=STANDING_STEPS)[1])
     context, fired = run(jnp.asarray(home, jnp.result_type(float)))
-    fell = any(np.asarray(verdict).any() for verdict in fired.values())
+    fell = {name: np.asarray(verdict) for name, verdict in fired.items() if np.any(verdict)}
     loads = np.asarray(context.foot_forces)[-1]
     tilt = np.degrees(np.arccos(np.clip(context.up[-1, 2], -1.0, 1.0)))
     sunk = 1000 * (home[env.robot.root_qpos][2] - float(context.height[-1]))
     found = f"tilt {tilt:.1f} deg, sunk {sunk:.1f} mm, on feet {loads[0]:.0%}, {loads[1]:.0%}"
+    for term, verdict in fell.items():
+        found += f"; {term} after {(np.argmax(verdict) + 1) * env.dt:.2f} s"
     name = f"home stands for {STANDING_STEPS * env.dt:g} s"
     still = tilt <= MOST_TILT and abs(sunk) <= MOST_SUNK
     expected = f"no fall, at most {MOST_TILT:g} deg and {MOST_SUNK:g} mm, load on both feet"

@@ -135,6 +135,16 @@ def test_encoder_reading_is_the_nearest_count():
     np.testing.assert_allclose(quantize(jnp.asarray(angles), 0.00419, jnp), read, atol=1e-15)
 
 
+@pytest.mark.parametrize("resolution", [0.00419, 0.0015, 2 * np.pi / 4096, 2 * np.pi / 16384])
+def test_compiled_encoders_count_as_numpy_does(resolution):
+    """On halves between counts, too, where a quotient and a product round apart."""
+    counts = np.arange(-4096, 4096) + 0.5
+    edges = (counts * resolution).astype(np.float32)
+    angles = np.concatenate([np.nextafter(edges, -9), edges, np.nextafter(edges, 9)])
+    compiled = jax.jit(lambda a: quantize(a, resolution, jnp))(angles)
+    np.testing.assert_array_equal(compiled, quantize(angles, resolution, np))
+
+
 # --- rotations
 
 
