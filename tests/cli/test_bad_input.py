@@ -149,6 +149,7 @@ def test_an_unwritable_results_file_is_found_before_the_work(refused, tmp_path):
         ("--set=a=1", "--set"),
         ("--config=ppo.yaml", "--config"),
         ("--runs=runs", "--runs"),
+        ("--robot=wildrobot", "--robot"),
         ("--verify", "--verify"),
     ],
 )

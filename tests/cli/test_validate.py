@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+from wildrobot_cli.config.resources import asset_dir
+
 
 @pytest.fixture(scope="module")
 def validated(tmp_path_factory):
@@ -86,6 +88,8 @@ def test_table_says_it_at_a_glance(validated):
         (("--tolerance", "-1"), "--tolerance: expected a number above 0, got -1.0"),
         (("--tolerance", "nan"), "--tolerance: expected a number above 0, got nan"),
         (("--robot", "wildrobo"), "did you mean 'wildrobot'?"),
+        (("--robot", "odd: name #1.yaml"), "odd: name #1.yaml: no such robot"),
+        (("--robot", str(asset_dir() / "wildrobot.xml")), "expected a robot's YAML file, which"),
         (("--impl", "warp", "--x64", "--mode", "equivalence"), "use --x32"),
         (("--json", "nowhere/found.json"), "no such folder"),
     ],

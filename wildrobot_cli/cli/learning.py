@@ -12,6 +12,7 @@ from wildrobot_cli.cli.options import (
     EngineOption,
     ImplOption,
     JsonOption,
+    RobotOption,
     RunsOption,
     SeedOption,
     SetOption,
@@ -35,6 +36,7 @@ def train(
     ] = False,
     engine: EngineOption = None,
     impl: ImplOption = None,
+    robot: RobotOption = None,
     num_envs: Annotated[
         int | None, typer.Option("--num-envs", help="Environments stepped together.")
     ] = None,
@@ -71,8 +73,8 @@ def train(
     place: dict[str, object] = {"--run": run, "--runs": runs}
     if resume is not None:
         given = place | {"--verify": verify or None, "--config": config, "--engine": engine}
-        given |= {"--impl": impl, "--num-envs": num_envs, "--steps": steps, "--seed": seed}
-        refuse_with("--resume", given | {"--set": overrides or None})
+        given |= {"--impl": impl, "--robot": robot, "--num-envs": num_envs, "--steps": steps}
+        refuse_with("--resume", given | {"--seed": seed, "--set": overrides or None})
     if verify:
         others = place | {"--max-minutes": max_minutes}
         refuse_with("--verify", others, "a smoke run of seconds leaves nothing behind")
@@ -89,9 +91,15 @@ def train(
             from wildrobot_cli.commands.train import VERIFY
 
             overrides = [*VERIFY, *overrides]
-        sizes = {"num_envs": num_envs, "steps": steps}
         settings = load_config(
-            config or CONFIG, overrides, seed=seed, engine=engine, impl=impl, **sizes
+            config or CONFIG,
+            overrides,
+            seed=seed,
+            engine=engine,
+            impl=impl,
+            robot=robot,
+            num_envs=num_envs,
+            steps=steps,
         )
     from wildrobot_cli.cli.train_view import TrainRequest, run_training
 

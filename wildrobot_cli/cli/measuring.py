@@ -15,6 +15,7 @@ from wildrobot_cli.cli.options import (
     ImplOption,
     JsonOption,
     ReportOption,
+    RobotOption,
     SeedOption,
     SetOption,
     VideoOption,
@@ -32,9 +33,7 @@ def validate(
     num_steps: Annotated[int, typer.Option("--num-steps", min=3, help="Control steps.")] = 50,
     engine: EngineOption = None,
     impl: ImplOption = None,
-    robot: Annotated[
-        str | None, typer.Option("--robot", help="Robot YAML, or a packaged one's name.")
-    ] = None,
+    robot: RobotOption = None,
     x64: Annotated[
         bool | None, typer.Option("--x64/--x32", help="Precision of the proof; x64 if it can.")
     ] = None,
@@ -55,9 +54,9 @@ def validate(
     prepare_jax()
     if tolerance is not None and not 0 < tolerance < math.inf:
         raise ConfigError(f"--tolerance: expected a number above 0, got {tolerance}")
-    if robot is not None:
-        overrides = [*overrides, f"env.robot={robot}"]
-    settings = load_config(config or CONFIG, overrides, seed=seed, engine=engine, impl=impl)
+    settings = load_config(
+        config or CONFIG, overrides, seed=seed, engine=engine, impl=impl, robot=robot
+    )
     from wildrobot_cli.cli.validate_view import run_validation
     from wildrobot_cli.commands.validate import ValidationRequest, choose_modes, choose_precision
 

@@ -30,6 +30,9 @@ JsonOption = Annotated[
 EngineOption = Annotated[
     str | None, typer.Option("--engine", help="Physics engine: auto, mujoco or mjx.")
 ]
+RobotOption = Annotated[
+    str | None, typer.Option("--robot", help="Robot YAML, or a packaged one's name.")
+]
 ImplOption = Annotated[
     str | None, typer.Option("--impl", help="Implementation of MJX: auto, jax or warp.")
 ]

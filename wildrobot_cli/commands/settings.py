@@ -2,6 +2,7 @@
 
 import ctypes.util
 import hashlib
+import json
 import os
 import platform
 import sys
@@ -26,6 +27,7 @@ def load_config(
     seed: int | None = None,
     engine: str | None = None,
     impl: str | None = None,
+    robot: str | None = None,
     num_envs: int | None = None,
     steps: int | None = None,
 ) -> Config:
@@ -34,7 +36,13 @@ def load_config(
     Raises:
         ConfigError: naming the file, the key path, what was expected and what was found.
     """
-    options = {"seed": seed, "env.engine": engine, "env.mjx.impl": impl, "ppo.steps": steps}
+    options = {
+        "seed": seed,
+        "env.robot": robot,
+        "env.engine": engine,
+        "env.mjx.impl": impl,
+        "ppo.steps": steps,
+    }
     everything = (*overrides, *as_overrides(options))
     config = Config.from_file(name_or_path, everything)
     if num_envs is None:
@@ -60,7 +68,8 @@ def open_trained(path: Path, checkpoint: str | None, overrides: Iterable[str] = 
 
 def as_overrides(options: Mapping[str, object]) -> tuple[str, ...]:
     """Write options by the key that they set as overrides; those that were not given are None."""
-    return tuple(f"{key}={value}" for key, value in options.items() if value is not None)
+    given = {key: value for key, value in options.items() if value is not None}
+    return tuple(f"{key}={json.dumps(value)}" for key, value in given.items())
 
 
 def prepare_jax() -> None:
